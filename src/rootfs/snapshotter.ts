@@ -1,0 +1,72 @@
+/**
+ * Snapshots of root filesystems.
+ *
+ * Terms. An *active* snapshot is writable and has a `key`; a *sealed* one is immutable and has an id. Each may have a
+ * sealed parent, and its content is the parent's plus its own changes. Ids are opaque (not digests): sealing is a
+ * rename, and the digest of the change is computed later, beside other work.
+ *
+ * Lifecycle. `prepare(key, parent)` → `mount(key)` → change files under the mounted path → dispose the mount →
+ * `seal(key)` gives the id for use as a parent. `remove` discards either kind. Nothing an interrupted call leaves
+ * behind is visible: a snapshot exists once its record has been renamed into place; the rest is swept at open.
+ *
+ * One conformance suite (`test/support/snapshotter-suite.ts`) runs against every driver.
+ */
+import type { Cancellable } from '../spec/target.ts';
+
+declare const snapshotBrand: unique symbol;
+/** Name of a sealed snapshot. */
+export type SnapshotId = string & { readonly [snapshotBrand]: true };
+
+/** A root filesystem visible at `path` until disposed. Disposing twice is harmless. */
+export interface MountedRootfs extends AsyncDisposable {
+  readonly path: string;
+}
+
+/**
+ * Where the changes of a snapshot against its base can be found, for `diffTrees`.
+ * - `uppers` (overlay): directories in overlay format, newest first; only what they name can have changed.
+ * - no `uppers` (vfs): the whole tree has to be compared; `unchangedInodes` shortens that.
+ */
+export interface ChangeSource {
+  /** Root of the tree before; undefined when there is none (first layer). */
+  readonly lower: string | undefined;
+  /** Root of the tree after. For overlay with one upper it need not be mounted and may be undefined. */
+  readonly merged: string | undefined;
+  readonly uppers?: readonly string[];
+  /** Inode number → ctime (`seconds.nanoseconds`) right after the tree was copied: equal means untouched since. */
+  readonly unchangedInodes?: ReadonlyMap<string, string>;
+}
+
+export interface Snapshotter {
+  readonly driver: 'overlay' | 'vfs';
+  /** Makes an active snapshot. @throws `snapshot.not-known` for an unknown parent */
+  prepare(key: string, parent: SnapshotId | undefined, o?: Cancellable): Promise<void>;
+  /** Shows an active snapshot read-write. `at`: a directory to mount on instead of one of the driver's own. */
+  mount(key: string, at?: string): Promise<MountedRootfs>;
+  /** Shows a sealed snapshot read-only; undefined shows an empty directory. */
+  view(id: SnapshotId | undefined): Promise<MountedRootfs>;
+  /**
+   * Turns the active snapshot into a sealed one without copying, and returns its id. The key is gone afterwards.
+   * With `copy` the active snapshot stays as it is and its content is cloned: for a container mounted elsewhere.
+   */
+  seal(key: string, o?: { copy?: boolean }): Promise<SnapshotId>;
+  /**
+   * The changes of a snapshot (active key or sealed id) against `base`, one of its ancestors (default: its parent;
+   * null: against nothing). Disposing releases the mounts behind the paths.
+   */
+  changes(
+    snapshot: { key: string } | { id: SnapshotId },
+    base?: SnapshotId | null,
+  ): Promise<ChangeSource & AsyncDisposable>;
+  parentOf(snapshot: { key: string } | { id: SnapshotId }): Promise<SnapshotId | undefined>;
+  /** Whether such an active key or sealed id exists. */
+  has(snapshot: { key: string } | { id: SnapshotId }): Promise<boolean>;
+  removeActive(key: string): Promise<void>;
+  /** Children must be gone first; the caller (garbage collection) sees to that. */
+  removeSealed(id: SnapshotId): Promise<void>;
+  /** All sealed snapshots with their parents, and all active keys with theirs. */
+  list(): Promise<{
+    readonly sealed: ReadonlyMap<SnapshotId, SnapshotId | undefined>;
+    readonly active: ReadonlyMap<string, SnapshotId | undefined>;
+  }>;
+}

@@ -1,0 +1,67 @@
+/** A process to run in a root filesystem, everything resolved: ids are numbers, paths absolute. */
+
+export interface ProcessUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** Supplementary groups, without `gid`. */
+  readonly groups: readonly number[];
+}
+
+export interface ResourceLimit {
+  /** `nofile`, `nproc`, … as in prlimit(1). */
+  readonly name: string;
+  /** -1 means unlimited. */
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** Something to show inside the container while a process runs. Sources are absolute paths outside. */
+export type RunMount =
+  | {
+      readonly type: 'bind';
+      readonly source: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      /** `rprivate`, `rslave`, `shared`, …; absent means rprivate */
+      readonly propagation?: string;
+      readonly options?: readonly ('nosuid' | 'nodev' | 'noexec' | 'norecurse')[];
+    }
+  | {
+      readonly type: 'tmpfs';
+      readonly target: string;
+      readonly sizeBytes?: number;
+      readonly mode?: number;
+      readonly readOnly?: boolean;
+    }
+  /** Writes go to a throwaway layer over `source`. */
+  | { readonly type: 'overlay'; readonly source: string; readonly target: string };
+
+export type NetworkMode = 'host' | 'none' | 'private';
+export type Isolation = 'oci' | 'rootless' | 'chroot';
+
+export interface ProcessSpec {
+  readonly args: readonly string[];
+  /** `K=V`, in order; nothing else reaches the process. */
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly user: ProcessUser;
+  readonly terminal: boolean;
+  readonly hostname?: string;
+  readonly mounts: readonly RunMount[];
+  readonly network: NetworkMode;
+  /** Full names without CAP_, upper case, sorted: the bounding, permitted and effective set. */
+  readonly capabilities: readonly string[];
+  readonly limits: readonly ResourceLimit[];
+  /** Path of a profile, `unconfined`, or undefined for the default one. */
+  readonly seccomp?: string;
+  readonly noNewPrivileges: boolean;
+  readonly shmSizeBytes: number;
+  readonly maskPaths?: readonly string[];
+  readonly unmaskPaths?: readonly string[];
+  readonly devices?: readonly { readonly source: string; readonly target: string; readonly permissions: string }[];
+  readonly readOnlyRoot?: boolean;
+}
+
+export type ExitStatus =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signaled'; readonly signal: string };
