@@ -1,0 +1,286 @@
+/** What the verbs of the library take and give. Paths may be relative to `cwd` of the builder. */
+import type { RunDefaults } from './container/working-container.ts';
+import type { Emit } from './report/event.ts';
+import type { Descriptor } from './spec/descriptor.ts';
+import type { Digest } from './spec/digest.ts';
+import type { HealthConfig } from './spec/image-config.ts';
+import type { Compression, ImageFormat } from './spec/media-type.ts';
+import type { Platform } from './spec/platform.ts';
+import type { Isolation, NetworkMode } from './spec/process-spec.ts';
+import type { Cancellable } from './spec/target.ts';
+
+/** Where the store is and what surrounds the builder. Every default is the machine's. */
+export interface BuilderOptions extends Cancellable {
+  readonly root?: string;
+  readonly runroot?: string;
+  readonly driver?: 'overlay' | 'vfs';
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  readonly emit?: Emit;
+  readonly registriesConf?: string;
+  readonly registriesConfDir?: string;
+}
+
+/** How to talk to registries. */
+export interface RegistryOptions {
+  /** undefined: as registries.conf says. */
+  readonly tlsVerify?: boolean;
+  readonly certDir?: string;
+  readonly authfile?: string;
+  readonly creds?: { readonly username: string; readonly password: string };
+  readonly retries?: number;
+  readonly retryDelayMs?: number;
+}
+
+export type PullPolicy = 'always' | 'missing' | 'never' | 'newer';
+
+export interface PullOptions extends RegistryOptions, Cancellable {
+  readonly policy?: PullPolicy;
+  readonly platform?: Platform;
+  readonly allTags?: boolean;
+  readonly quiet?: boolean;
+}
+
+export interface FromOptions extends PullOptions {
+  /** Name of the container; default `<base>-working-container[-n]`. */
+  readonly name?: string;
+  readonly format?: ImageFormat;
+  readonly run?: RunDefaults;
+  readonly suffix?: string;
+}
+
+export interface RunOptions extends RunDefaults, Cancellable {
+  readonly user?: string;
+  readonly cwd?: string;
+  /** `K=V`, bare `K` (from the caller), `K*` (all with that prefix), `*`. */
+  readonly envAdd?: readonly string[];
+  readonly hostname?: string;
+  readonly terminal?: boolean;
+  /** `--mount` specifications. */
+  readonly mounts?: readonly string[];
+  readonly contextDir?: string;
+  readonly addHistory?: boolean;
+  readonly stdin?: 'inherit' | 'ignore';
+  /** Default: the process's own streams. */
+  readonly stdout?: (chunk: Uint8Array) => void;
+  readonly stderr?: (chunk: Uint8Array) => void;
+}
+
+export interface CopyOptions extends RegistryOptions, Cancellable {
+  readonly chown?: string;
+  readonly chmod?: string;
+  /** Copy from this working container or image instead of the caller's file system. */
+  readonly from?: string;
+  readonly contextDir?: string;
+  readonly ignoreFile?: string;
+  readonly exclude?: readonly string[];
+  readonly parents?: boolean;
+  readonly link?: boolean;
+  readonly checksum?: string;
+  /** Seconds since the epoch: mtime of everything copied. */
+  readonly timestamp?: number;
+  readonly noFollowSymlinks?: boolean;
+  readonly allowEmptyWildcard?: boolean;
+  readonly allowWildcard?: boolean;
+  readonly addHistory?: boolean;
+}
+
+/**
+ * Changes of a container's configuration, applied in a fixed order whatever the order of the members.
+ * Lists of `k=v`: `k-` unsets, `-` alone clears. Absent members change nothing; an empty `cmd` clears.
+ */
+export interface ConfigChanges {
+  readonly annotation?: readonly string[];
+  readonly arch?: string;
+  readonly author?: string;
+  /** JSON array or shell words. */
+  readonly cmd?: string;
+  readonly comment?: string;
+  readonly createdBy?: string;
+  readonly domainname?: string;
+  /** JSON array = exec form; anything else becomes `["/bin/sh","-c",TEXT]`. */
+  readonly entrypoint?: string;
+  readonly env?: readonly string[];
+  /** `CMD …`, `CMD-SHELL …`, `NONE`, JSON. */
+  readonly healthcheck?: string;
+  readonly healthcheckOptions?: Pick<
+    HealthConfig,
+    'Interval' | 'Timeout' | 'StartPeriod' | 'StartInterval' | 'Retries'
+  >;
+  readonly historyComment?: string;
+  readonly hostname?: string;
+  readonly label?: readonly string[];
+  readonly onbuild?: readonly string[];
+  readonly os?: string;
+  readonly osFeature?: readonly string[];
+  readonly osVersion?: string;
+  readonly port?: readonly string[];
+  readonly shell?: string;
+  readonly stopSignal?: string;
+  readonly unsetAnnotation?: readonly string[];
+  readonly unsetLabel?: readonly string[];
+  readonly user?: string;
+  readonly variant?: string;
+  readonly volume?: readonly string[];
+  readonly workingDir?: string;
+  readonly addHistory?: boolean;
+}
+
+export interface CommitOptions extends RegistryOptions, Cancellable {
+  readonly format?: ImageFormat;
+  readonly squash?: boolean;
+  /** Seconds since the epoch for `created`, history and all new layer mtimes. */
+  readonly timestamp?: number;
+  /** Seconds since the epoch for `created` and history only. */
+  readonly sourceDateEpoch?: number;
+  /** Clamp mtimes in new layers to `sourceDateEpoch`. */
+  readonly rewriteTimestamp?: boolean;
+  readonly annotations?: readonly string[];
+  readonly unsetAnnotations?: readonly string[];
+  readonly unsetEnv?: readonly string[];
+  readonly omitHistory?: boolean;
+  /** `io.buildah.version` label; default true unless a timestamp is given. */
+  readonly identityLabel?: boolean;
+  readonly createdAnnotation?: boolean;
+  readonly compression?: Compression;
+  readonly compressionLevel?: number;
+  /** Delete the working container afterwards. */
+  readonly rm?: boolean;
+  readonly quiet?: boolean;
+}
+
+export interface CommitResult {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly manifest: Descriptor;
+  readonly configDigest: Digest;
+  /** The full name given, if any. */
+  readonly name: string | undefined;
+  /** False when the image went to a transport other than the local store. */
+  readonly stored: boolean;
+}
+
+export interface PushOptions extends RegistryOptions, Cancellable {
+  readonly format?: ImageFormat;
+  readonly compression?: Compression;
+  readonly compressionLevel?: number;
+  readonly forceCompression?: boolean;
+  /** All instances of an index. */
+  readonly all?: boolean;
+  readonly quiet?: boolean;
+}
+
+export interface BuildOptions extends RegistryOptions, Cancellable {
+  /** Directory, Containerfile path, URL, git URL or `-`; default the current directory. */
+  readonly context?: string;
+  /** Containerfiles; several are concatenated. */
+  readonly files?: readonly string[];
+  readonly tags?: readonly string[];
+  readonly target?: string;
+  /** `K=V`, or bare `K` from the environment. */
+  readonly buildArgs?: readonly string[];
+  readonly buildArgFiles?: readonly string[];
+  /** `name=place` */
+  readonly buildContexts?: readonly string[];
+  readonly ignoreFile?: string;
+  readonly labels?: readonly string[];
+  readonly annotations?: readonly string[];
+  readonly env?: readonly string[];
+  readonly unsetEnv?: readonly string[];
+  readonly unsetLabels?: readonly string[];
+  /** Commit and look up each step. */
+  readonly layers?: boolean;
+  readonly noCache?: boolean;
+  readonly jobs?: number;
+  readonly skipUnusedStages?: boolean;
+  readonly platform?: Platform;
+  readonly from?: string;
+  readonly pull?: PullPolicy;
+  readonly format?: ImageFormat;
+  readonly squash?: boolean;
+  readonly timestamp?: number;
+  readonly sourceDateEpoch?: number;
+  readonly rewriteTimestamp?: boolean;
+  readonly identityLabel?: boolean;
+  readonly omitHistory?: boolean;
+  readonly createdAnnotation?: boolean;
+  readonly inheritLabels?: boolean;
+  readonly inheritAnnotations?: boolean;
+  /** `id=…,src=…|env=…` */
+  readonly secrets?: readonly string[];
+  /** `default|id[=socket|key,…]` */
+  readonly ssh?: readonly string[];
+  /** Added to every RUN. */
+  readonly mounts?: readonly string[];
+  readonly run?: RunDefaults;
+  /** `DIR`, `-`, `type=local|tar,dest=…` */
+  readonly outputs?: readonly string[];
+  readonly quiet?: boolean;
+  readonly forceRm?: boolean;
+  readonly rm?: boolean;
+}
+
+export interface BuildResult {
+  /** 64 hex digits; undefined when nothing was committed. */
+  readonly id: string | undefined;
+  readonly manifest: Descriptor | undefined;
+  readonly names: readonly string[];
+}
+
+/** One row of `images`. */
+export interface ImageSummary {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly names: readonly string[];
+  /** Digest of the manifest or index. */
+  readonly digest: Digest;
+  /** RFC 3339 with nanoseconds. */
+  readonly created: string;
+  /** Bytes of all layers, unpacked where known. */
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  /** Nameless and the parent of nothing. */
+  readonly dangling: boolean;
+  readonly intermediate: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly isIndex: boolean;
+  /** Ids of working containers made from it. */
+  readonly containers: readonly string[];
+}
+
+export interface ContainerSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly imageId: string;
+  readonly imageName: string;
+  /** Always true: all containers of this store are builders. */
+  readonly builder: true;
+  readonly mountPoint: string | undefined;
+  readonly created: string;
+}
+
+export interface RemovedImage {
+  readonly untagged: readonly string[];
+  /** Ids of images removed, newly dangling parents included. */
+  readonly removed: readonly string[];
+}
+
+/** Result of looking at a container, image or index; `json` has Buildah's shape and key order. */
+export interface Inspection {
+  readonly type: 'container' | 'image' | 'manifest';
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+export interface InfoReport {
+  readonly host: Readonly<Record<string, unknown>>;
+  readonly store: Readonly<Record<string, unknown>>;
+  readonly isolation: { readonly chosen: Isolation; readonly why: string; readonly runtime?: string };
+}
+
+export interface LoginOptions extends RegistryOptions, Cancellable {
+  readonly username: string;
+  readonly password: string;
+  readonly compatAuthFile?: string;
+}
+
+export type { NetworkMode };
