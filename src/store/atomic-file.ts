@@ -1,0 +1,58 @@
+/**
+ * Files that are either old or new, never half: written beside, flushed, renamed.
+ * @see rename(2), fsync(2)
+ */
+import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { BuilderError } from '../report/builder-error.ts';
+
+let counter = 0;
+
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Replaces `path` with `content` (mode 0600). With `durable` (the default) file and directory are flushed before this
+ * returns, so that what was promised survives a power loss.
+ */
+export function writeAtomic(path: string, content: Uint8Array | string, o: { durable?: boolean } = {}): void {
+  counter += 1;
+  const beside = `${path}.new-${process.pid}-${counter}`;
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const fd = openSync(beside, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  try {
+    try {
+      for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+      if (o.durable !== false) fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(beside, path);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw error;
+  }
+  if (o.durable !== false) syncDirectory(dirname(path));
+}
+
+/** Parsed JSON of a file of the store, or undefined when it does not exist. @throws `store.damaged` */
+export function readJsonFile(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new BuilderError('store.damaged', `the store file ${path} is not JSON`, { cause });
+  }
+}

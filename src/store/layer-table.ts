@@ -1,0 +1,87 @@
+/**
+ * What is known of layers beyond their bytes: the size of the tar, the compressed forms it was seen in, the registries
+ * that hold those, and the snapshot in which a stack of layers is unpacked.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type ChainId, type DiffId, hexOf } from '../spec/digest.ts';
+import { readJsonFile, writeAtomic } from './atomic-file.ts';
+
+/** A compressed form of a layer that exists as a blob, or did: `from` names `registry/repository` places that hold it. */
+export interface LayerForm {
+  readonly descriptor: Descriptor;
+  readonly from: readonly string[];
+}
+
+export interface LayerRecord {
+  /** Bytes of the uncompressed tar; undefined until it was read once. */
+  readonly size: number | undefined;
+  readonly forms: readonly LayerForm[];
+}
+
+const UNKNOWN: LayerRecord = { size: undefined, forms: [] };
+
+export class LayerTable {
+  readonly #layers: string;
+  readonly #chains: string;
+
+  constructor(layers: string, chains: string) {
+    this.#layers = layers;
+    this.#chains = chains;
+  }
+
+  get(diffId: DiffId): LayerRecord {
+    return (readJsonFile(this.#pathOf(diffId)) as LayerRecord | undefined) ?? UNKNOWN;
+  }
+
+  #pathOf(diffId: DiffId): string {
+    return join(this.#layers, `${hexOf(diffId)}.json`);
+  }
+
+  /** Remembers the size of the tar. */
+  noteSize(diffId: DiffId, size: number): void {
+    const before = this.get(diffId);
+    if (before.size === size) return;
+    this.#write(diffId, { ...before, size });
+  }
+
+  /** Remembers a compressed form and where it lives. Two processes writing at once lose a hint, never a fact. */
+  noteForm(diffId: DiffId, descriptor: Descriptor, from?: string): void {
+    const before = this.get(diffId);
+    const known = before.forms.find((form) => form.descriptor.digest === descriptor.digest);
+    if (known !== undefined && (from === undefined || known.from.includes(from))) return;
+    const { mediaType, digest, size } = descriptor;
+    const merged: LayerForm = {
+      descriptor: { mediaType, digest, size },
+      from: [...(known?.from ?? []), ...(from === undefined ? [] : [from])],
+    };
+    this.#write(diffId, { ...before, forms: [...before.forms.filter((form) => form !== known), merged] });
+  }
+
+  #write(diffId: DiffId, record: LayerRecord): void {
+    writeAtomic(this.#pathOf(diffId), JSON.stringify(record), { durable: false });
+  }
+
+  deleteLayer(diffId: DiffId): void {
+    rmSync(this.#pathOf(diffId), { force: true });
+  }
+
+  /** The snapshot holding this stack of layers; undefined when it is not unpacked. */
+  snapshotOf(chain: ChainId): string | undefined {
+    try {
+      return readFileSync(join(this.#chains, hexOf(chain)), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  noteSnapshot(chain: ChainId, snapshot: string): void {
+    writeAtomic(join(this.#chains, hexOf(chain)), snapshot, { durable: false });
+  }
+
+  deleteChain(chain: ChainId): void {
+    rmSync(join(this.#chains, hexOf(chain)), { force: true });
+  }
+}

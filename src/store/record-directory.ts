@@ -1,0 +1,60 @@
+/** Records as JSON files in directories of their own, one lock each: working containers. */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { FileLock, type LockOptions } from '../sys/file-lock.ts';
+import { readJsonFile, writeAtomic } from './atomic-file.ts';
+
+export class RecordDirectory<T> {
+  readonly #root: string;
+  readonly #locks: string;
+
+  constructor(root: string, locks: string) {
+    this.#root = root;
+    this.#locks = locks;
+  }
+
+  #pathOf(id: string): string {
+    return join(this.#root, id, 'record.json');
+  }
+
+  /** Private files of a record live here. */
+  directoryOf(id: string): string {
+    return join(this.#root, id);
+  }
+
+  get(id: string): T | undefined {
+    return readJsonFile(this.#pathOf(id)) as T | undefined;
+  }
+
+  list(): T[] {
+    return readdirSync(this.#root)
+      .map((id) => this.get(id))
+      .filter((record) => record !== undefined);
+  }
+
+  put(id: string, record: T): void {
+    mkdirSync(join(this.#root, id), { recursive: true, mode: 0o700 });
+    writeAtomic(this.#pathOf(id), JSON.stringify(record));
+  }
+
+  /** The record vanishes at once; its files follow. */
+  delete(id: string): void {
+    const path = this.directoryOf(id);
+    if (!existsSync(path)) return;
+    rmSync(this.#pathOf(id), { force: true });
+    const dead = `${path}.dead`;
+    renameSync(path, dead);
+    rmSync(dead, { recursive: true, force: true });
+    rmSync(join(this.#locks, `container-${id}`), { force: true });
+  }
+
+  /** Holds one record for change. */
+  lock(id: string, o: LockOptions = {}): Promise<FileLock> {
+    return FileLock.acquire(join(this.#locks, `container-${id}`), 'exclusive', o);
+  }
+
+  /** Holds the set of records: creating and renaming. */
+  lockAll(o: LockOptions = {}): Promise<FileLock> {
+    return FileLock.acquire(join(this.#locks, 'containers'), 'exclusive', o);
+  }
+}

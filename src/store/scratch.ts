@@ -1,0 +1,53 @@
+/**
+ * A private temporary directory for each process, on the store's own file system so that rename works. Each holds a
+ * kernel lock on a file inside: a directory whose lock is free belongs to nobody alive and is swept.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { FileLock } from '../sys/file-lock.ts';
+
+const LOCK = 'lock';
+/** A directory without a lock file this young may belong to a process between mkdir and lock. */
+const YOUNG_MS = 60_000;
+
+export class Scratch implements Disposable {
+  readonly path: string;
+  readonly #lock: FileLock;
+
+  constructor(parent: string) {
+    this.path = mkdtempSync(join(parent, 'p-'));
+    this.#lock = FileLock.try(join(this.path, LOCK), 'exclusive')!;
+  }
+
+  /** A fresh empty directory. */
+  directory(prefix: string): string {
+    return mkdtempSync(join(this.path, `${prefix}-`));
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+    this.#lock[Symbol.dispose]();
+  }
+}
+
+/** Removes what dead processes left; gives the number of directories swept. */
+export function sweepScratch(parent: string): number {
+  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  let swept = 0;
+  for (const name of readdirSync(parent)) {
+    const path = join(parent, name);
+    const lockPath = join(path, LOCK);
+    if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      if (stat === undefined || Date.now() - stat.mtimeMs < YOUNG_MS) continue;
+      rmSync(path, { recursive: true, force: true });
+      swept += 1;
+      continue;
+    }
+    using lock = FileLock.try(lockPath, 'exclusive');
+    if (lock === undefined) continue;
+    rmSync(path, { recursive: true, force: true });
+    swept += 1;
+  }
+  return swept;
+}
