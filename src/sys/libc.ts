@@ -35,8 +35,8 @@ function load(): ReturnType<Koffi['load']> {
   return library;
 }
 
-/** Declares a C function on first use. */
-function lazy(prototype: string): Foreign {
+/** Declares a C function on first use. For the other files of this folder; outside it calls have typed wrappers. */
+export function lazy(prototype: string): Foreign {
   let bound: Foreign | undefined;
   return (...args) => {
     bound ??= load().func(prototype) as unknown as Foreign;
@@ -107,7 +107,8 @@ export function cString(path: PathLike): Buffer {
   return out;
 }
 
-function check(result: number, operation: string, path?: PathLike): number {
+/** Passes a result through; a negative one becomes the error of the calling thread's errno. */
+export function check(result: number, operation: string, path?: PathLike): number {
   if (result >= 0) return result;
   throw callError(operation, path, lastErrno());
 }
