@@ -455,3 +455,9 @@ export function openat2(dirFd: number, path: PathLike, flags: number, mode: numb
   how.writeBigUInt64LE(BigInt(resolve), 16);
   return Number(check(cOpenat2(SYS_OPENAT2, dirFd, cString(path), how, how.length, 0, 0), 'open', path));
 }
+
+/** Address of a buffer's first byte, for structures that hold pointers. Valid as long as the buffer is referenced. */
+export function addressOf(buffer: Buffer): bigint {
+  load();
+  return koffi!.address(buffer);
+}
