@@ -19,7 +19,7 @@ import type {
   PushOptions,
   RemovedImage,
   RunOptions,
-} from './builder-options.ts';
+} from './container/verb-options.ts';
 import type { WorkingContainer } from './container/working-container.ts';
 import type { ExitStatus } from './spec/process-spec.ts';
 

@@ -18,6 +18,8 @@ export interface LayerRecord {
   /** Bytes of the uncompressed tar; undefined until it was read once. */
   readonly size: number | undefined;
   readonly forms: readonly LayerForm[];
+  /** Snapshot that was committed as this layer: its difference to its parent is the tar. */
+  readonly snapshot?: string;
 }
 
 const UNKNOWN: LayerRecord = { size: undefined, forms: [] };
@@ -57,6 +59,12 @@ export class LayerTable {
       from: [...(known?.from ?? []), ...(from === undefined ? [] : [from])],
     };
     this.#write(diffId, { ...before, forms: [...before.forms.filter((form) => form !== known), merged] });
+  }
+
+  /** Remembers a snapshot from which the tar can be written again. */
+  noteSource(diffId: DiffId, snapshot: string): void {
+    const before = this.get(diffId);
+    if (before.snapshot !== snapshot) this.#write(diffId, { ...before, snapshot });
   }
 
   #write(diffId: DiffId, record: LayerRecord): void {
