@@ -11,9 +11,9 @@ import { requireContainer } from './container-store.ts';
 import type { Engine } from './engine.ts';
 import { type ImageTimes, imageTimes } from './image-times.ts';
 import { newImageName } from './local-image.ts';
+import { isRemoteName, sendImage } from './push.ts';
 import { deleteContainer } from './remove-container.ts';
 import { type SealedLayer, sealLayer } from './seal-layer.ts';
-import { isRemoteName, sendImage } from './transfer.ts';
 import type { CommitOptions, CommitResult } from './verb-options.ts';
 import type { WorkingContainer } from './working-container.ts';
 import { type NewImage, recordImage, writeImage } from './write-image.ts';
@@ -36,7 +36,8 @@ export async function commit(
   using _ = await engine.store.containers.lock(id, { signal: engine.signal });
   const container = requireContainer(engine, id);
   emitTransfer(engine, 'Getting image source signatures');
-  const sealed = o.squash === true ? await squashed(engine, container, times) : await sealedOnBase(engine, container, times);
+  const sealed =
+    o.squash === true ? await squashed(engine, container, times) : await sealedOnBase(engine, container, times);
   const written = writeImage(engine, newImage(container, sealed, times, o));
   for (const layer of sealed.layers) emitTransfer(engine, `Copying blob ${layer.digest}`);
   emitTransfer(engine, `Copying config ${written.configDigest}`);
@@ -44,7 +45,13 @@ export async function commit(
   else await recordImage(engine, written, name === undefined ? [] : [name], { created: times.now() });
   emitTransfer(engine, 'Writing manifest to image destination');
   if (o.rm === true) await deleteContainer(engine, container);
-  return { id: written.id, manifest: written.manifest, configDigest: written.configDigest, name: remote ? image : name, stored: !remote };
+  return {
+    id: written.id,
+    manifest: written.manifest,
+    configDigest: written.configDigest,
+    name: remote ? image : name,
+    stored: !remote,
+  };
 }
 
 function emitTransfer(engine: Engine, label: string): void {
@@ -73,7 +80,8 @@ async function sealedOnBase(engine: Engine, container: WorkingContainer, times: 
   });
   // The container goes on where it was: on top of what has just become a layer.
   if (!(await snapshots.has({ key }))) await snapshots.prepare(key, sealed.snapshot as SnapshotId | undefined);
-  if (sealed.layer === undefined) return { layers: container.baseLayers, diffIds: baseDiffIds, added: false, squash: false };
+  if (sealed.layer === undefined)
+    return { layers: container.baseLayers, diffIds: baseDiffIds, added: false, squash: false };
   const { diffId, size } = sealed.layer;
   return {
     layers: [...container.baseLayers, { mediaType: MEDIA.ociLayer, digest: diffId, size }],
@@ -86,7 +94,12 @@ async function sealedOnBase(engine: Engine, container: WorkingContainer, times: 
 /** One layer with everything, the base's files included. */
 async function squashed(engine: Engine, container: WorkingContainer, times: ImageTimes): Promise<SealedStack> {
   const layer = await squashLayer(engine, { key: container.id }, times);
-  return { layers: [layer], diffIds: [layer.digest as ImageConfig['rootfs']['diff_ids'][number]], added: true, squash: true };
+  return {
+    layers: [layer],
+    diffIds: [layer.digest as ImageConfig['rootfs']['diff_ids'][number]],
+    added: true,
+    squash: true,
+  };
 }
 
 /** Writes the whole tree of a snapshot as one layer blob and gives its descriptor (uncompressed). */
@@ -126,7 +139,8 @@ function newImage(container: WorkingContainer, sealed: SealedStack, times: Image
 function historyOf(container: WorkingContainer, sealed: SealedStack, times: ImageTimes): HistoryEntry[] {
   const stamp = (entries: readonly HistoryEntry[]): HistoryEntry[] =>
     times.fixed ? entries.map((entry) => ({ ...entry, created: times.now() })) : [...entries];
-  const from = container.base === undefined ? undefined : `FROM ${container.base.name || container.base.id.slice(0, 12)}`;
+  const from =
+    container.base === undefined ? undefined : `FROM ${container.base.name || container.base.id.slice(0, 12)}`;
   const comment = container.historyComment ?? from;
   const author = container.config.author;
   const entry: HistoryEntry = {
@@ -137,10 +151,19 @@ function historyOf(container: WorkingContainer, sealed: SealedStack, times: Imag
     ...(sealed.added ? {} : { empty_layer: true }),
   };
   if (sealed.squash) return [entry];
-  return [...(container.baseConfig?.history ?? []), ...stamp(container.historyBefore), entry, ...stamp(container.historyAfter)];
+  return [
+    ...(container.baseConfig?.history ?? []),
+    ...stamp(container.historyBefore),
+    entry,
+    ...stamp(container.historyAfter),
+  ];
 }
 
-function annotationsOf(container: WorkingContainer, times: ImageTimes, o: CommitOptions): Readonly<Record<string, string>> {
+function annotationsOf(
+  container: WorkingContainer,
+  times: ImageTimes,
+  o: CommitOptions,
+): Readonly<Record<string, string>> {
   let map: Readonly<Record<string, string>> = { ...container.annotations };
   if (o.createdAnnotation !== false) map = { ...map, 'org.opencontainers.image.created': times.now() };
   for (const entry of o.annotations ?? []) {

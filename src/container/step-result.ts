@@ -1,16 +1,13 @@
-/** What a cached build step left behind. */
-import type { Descriptor } from '../spec/descriptor.ts';
-import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
+/** What a remembered build step left behind. */
+import type { ChainId, DiffId } from '../spec/digest.ts';
+import type { HistoryEntry } from '../spec/image-config.ts';
 
 export interface StepResult {
-  /** Layers after the step, bottom first. */
-  readonly layers: readonly Descriptor[];
-  /** Config after the step, history included. */
-  readonly config: ImageConfig;
-  /** Snapshot after the step; undefined for no layers. */
+  /** The layer the step added; undefined when it added none. */
+  readonly layer: { readonly diffId: DiffId /** bytes of the tar */; readonly size: number } | undefined;
+  /** Snapshot and ChainID after the step; undefined while there is no layer at all. */
   readonly snapshot: string | undefined;
-  /** The entry this step added. */
+  readonly chain: ChainId | undefined;
+  /** The history entry of the step, with the time it really ran. */
   readonly history: HistoryEntry;
-  /** 64 hex digits: id of the image the step stands for. */
-  readonly imageId: string;
 }

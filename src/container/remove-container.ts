@@ -1,0 +1,20 @@
+/** Removing working containers. */
+import { unmount } from '../sys/mount.ts';
+import { requireContainer } from './container-store.ts';
+import type { Engine } from './engine.ts';
+import type { WorkingContainer } from './working-container.ts';
+
+/** Removes a container whose lock is held: the record first, so that a crash leaves only garbage. */
+export async function deleteContainer(engine: Engine, container: WorkingContainer): Promise<void> {
+  if (container.mountPoint !== undefined && engine.snapshots.driver !== 'vfs') unmount(container.mountPoint);
+  engine.store.containers.delete(container.id);
+  if (await engine.snapshots.has({ key: container.id })) await engine.snapshots.removeActive(container.id);
+}
+
+/** @returns the id. @throws `container.not-known` */
+export async function removeContainer(engine: Engine, nameOrId: string): Promise<string> {
+  const { id } = requireContainer(engine, nameOrId);
+  using _ = await engine.store.containers.lock(id, { signal: engine.signal });
+  await deleteContainer(engine, requireContainer(engine, id));
+  return id;
+}
