@@ -255,12 +255,12 @@ class WordReader {
   /** Inside double quotes the escape character is special only before `"`, `$` and itself. */
   #readQuotedCharacter(): string {
     const character = this.#next();
-    const { escape } = this.#options;
-    if (character !== escape) return character;
+    const { escape: escapeCharacter } = this.#options;
+    if (character !== escapeCharacter) return character;
     const kept = this.#keepEscapes ? character : '';
     const ahead = this.#peek();
     if (ahead === '') return kept;
-    return kept + (ahead === '"' || ahead === '$' || ahead === escape ? this.#next() : character);
+    return kept + (ahead === '"' || ahead === '$' || ahead === escapeCharacter ? this.#next() : character);
   }
 
   /** `<<` keeps the blanks behind it, so that `<< EOF` stays one word. */

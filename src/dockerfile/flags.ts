@@ -17,14 +17,14 @@ export interface RawFlag {
 }
 
 /** Takes the flags off the front of `rest`; a bare `--` ends them and is dropped. */
-export function scanFlags(rest: Fragment, escape: EscapeCharacter): { flags: RawFlag[]; rest: Fragment } {
+export function scanFlags(rest: Fragment, escapeCharacter: EscapeCharacter): { flags: RawFlag[]; rest: Fragment } {
   const flags: RawFlag[] = [];
   const { text } = rest;
   let at = 0;
   for (;;) {
     while (at < text.length && isAsciiSpace(text[at]!)) at += 1;
     if (!text.startsWith('--', at)) return { flags, rest: sliceFragment(rest, at) };
-    const token = scanToken(rest, at, escape);
+    const token = scanToken(rest, at, escapeCharacter);
     at = token.end;
     if (token.word.text === '--') return { flags, rest: sliceFragment(rest, at) };
     const [head, value] = cutFragment(token.word, '=');
@@ -32,7 +32,7 @@ export function scanFlags(rest: Fragment, escape: EscapeCharacter): { flags: Raw
   }
 }
 
-function scanToken(rest: Fragment, start: number, escape: EscapeCharacter): { word: Fragment; end: number } {
+function scanToken(rest: Fragment, start: number, escapeCharacter: EscapeCharacter): { word: Fragment; end: number } {
   const word = new FragmentBuilder(rest.file);
   const { text } = rest;
   let quote = '';
@@ -42,7 +42,7 @@ function scanToken(rest: Fragment, start: number, escape: EscapeCharacter): { wo
     if (quote === '' && isAsciiSpace(character)) break;
     if (quote === '' ? character === '"' || character === "'" : character === quote) {
       quote = quote === '' ? character : '';
-    } else if (character === escape) {
+    } else if (character === escapeCharacter) {
       at += 1;
       if (at < text.length) word.append(text[at]!, offsetAt(rest, at));
     } else {

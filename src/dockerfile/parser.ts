@@ -53,11 +53,11 @@ interface Arguments {
   readonly json?: boolean;
   readonly trigger?: RawInstruction;
 }
-type Shape = (rest: Fragment, escape: EscapeCharacter, name: string) => Arguments;
+type Shape = (rest: Fragment, escapeCharacter: EscapeCharacter, name: string) => Arguments;
 
 const SHAPES: Readonly<Record<string, Shape>> = {
   ADD: jsonOrWords,
-  ARG: (rest, escape) => ({ args: quoteAwareWords(rest, escape) }),
+  ARG: (rest, escapeCharacter) => ({ args: quoteAwareWords(rest, escapeCharacter) }),
   CMD: jsonOrText,
   COPY: jsonOrWords,
   ENTRYPOINT: jsonOrText,
@@ -126,14 +126,14 @@ function readHeredocs(text: Fragment, lexer: Lexer): Heredoc[] {
   }
 }
 
-function parseText(line: Fragment, escape: EscapeCharacter): RawInstruction {
+function parseText(line: Fragment, escapeCharacter: EscapeCharacter): RawInstruction {
   const text = trimFragment(line);
   const [keyword, after] = splitFragment(text, BLANKS, 2);
   const name = keyword!.text.toUpperCase();
-  const scanned = after === undefined ? undefined : scanFlags(after, escape);
+  const scanned = after === undefined ? undefined : scanFlags(after, escapeCharacter);
   const rest = trimFragment(scanned?.rest ?? sliceFragment(text, text.text.length));
   const shape = Object.hasOwn(SHAPES, name) ? SHAPES[name] : undefined;
-  const { args, json, trigger } = shape?.(rest, escape, name) ?? { args: [sliceFragment(rest, 0, 0)] };
+  const { args, json, trigger } = shape?.(rest, escapeCharacter, name) ?? { args: [sliceFragment(rest, 0, 0)] };
   return {
     keyword: keyword!,
     name,
@@ -164,8 +164,8 @@ function jsonOrWords(rest: Fragment): Arguments {
 }
 
 /** `key=value …`, or the legacy `key rest of the line` when the first word has no `=`. */
-function keyValues(rest: Fragment, escape: EscapeCharacter, name: string): Arguments {
-  const words = quoteAwareWords(rest, escape);
+function keyValues(rest: Fragment, escapeCharacter: EscapeCharacter, name: string): Arguments {
+  const words = quoteAwareWords(rest, escapeCharacter);
   const first = words[0];
   if (first === undefined) return { args: [] };
   if (!first.text.includes('=')) return legacyPair(rest, name);
@@ -206,6 +206,6 @@ function healthcheck(rest: Fragment): Arguments {
   return { ...command, args: [sliceFragment(rest, 0, end), ...command.args] };
 }
 
-function onbuild(rest: Fragment, escape: EscapeCharacter): Arguments {
-  return rest.text === '' ? { args: [] } : { args: [], trigger: parseText(rest, escape) };
+function onbuild(rest: Fragment, escapeCharacter: EscapeCharacter): Arguments {
+  return rest.text === '' ? { args: [] } : { args: [], trigger: parseText(rest, escapeCharacter) };
 }

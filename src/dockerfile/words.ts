@@ -12,7 +12,7 @@ export function blankSeparated(rest: Fragment): Fragment[] {
  * Words between white space that is neither quoted nor escaped, as ENV, LABEL and ARG need them. A word of nothing but
  * quotes counts; an escape character at the very end is dropped. An unclosed quote runs to the end: expansion reports it.
  */
-export function quoteAwareWords(rest: Fragment, escape: EscapeCharacter): Fragment[] {
+export function quoteAwareWords(rest: Fragment, escapeCharacter: EscapeCharacter): Fragment[] {
   const { text } = rest;
   const words: Fragment[] = [];
   let start = -1;
@@ -27,7 +27,7 @@ export function quoteAwareWords(rest: Fragment, escape: EscapeCharacter): Fragme
       start = -1;
       continue;
     }
-    if (character === escape && quote !== "'") {
+    if (character === escapeCharacter && quote !== "'") {
       if (i + 1 === text.length) return closeLast(words, rest, start, i);
       i += 1;
     } else if (quote === '') {
