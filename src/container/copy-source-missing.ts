@@ -1,0 +1,87 @@
+/** Says why a source is not there: never existed (and what has nearly that name), or hidden by which ignore rule. */
+
+import { closeSync } from 'node:fs';
+import { BuilderError } from '../report/builder-error.ts';
+import { suggest } from '../report/suggestion.ts';
+import { type ByteString, bytesOf, displayName, textOf } from '../rootfs/copy-walk.ts';
+import { listDirectory, type RootDirectory } from '../sys/root-directory.ts';
+import type { IgnoreRules, ResolveOptions } from './copy-source.ts';
+import { PathRules } from './copy-source-rules.ts';
+
+type Place = Pick<ResolveOptions, 'root' | 'rootName' | 'ignore'>;
+
+const nameOf = (o: Place): string => o.rootName ?? 'the build context';
+
+/** `copy.source-missing` for a plain name. Facts: `path`, `nearest` (deepest existing directory), `rule`. */
+export function missingSource(o: Place, pattern: string, path: ByteString): BuilderError {
+  const shown = JSON.stringify(pattern);
+  const rule = o.ignore === undefined ? undefined : decidingRule(o.ignore, textOf(path));
+  const nearest = nearestDirectory(o.root, path);
+  const facts = { path: displayName(path), nearest: displayName(nearest.directory) || '.' };
+  if (rule !== undefined && nearest.missing === undefined) {
+    return new BuilderError(
+      'copy.source-missing',
+      `cannot copy ${shown}: rule "${rule}" of ${o.ignore!.name} hides it`,
+      {
+        hint: `add "!${displayName(path)}" below that rule`,
+        facts: { ...facts, rule },
+      },
+    );
+  }
+  const near =
+    nearest.missing === undefined
+      ? undefined
+      : suggest(displayName(nearest.missing), namesIn(o.root, nearest.directory));
+  const where = nearest.directory === '' ? '' : ` ("${displayName(nearest.directory)}" does)`;
+  const better = near === undefined ? undefined : [displayName(nearest.directory), near].filter(Boolean).join('/');
+  return new BuilderError('copy.source-missing', `cannot copy ${shown}: it does not exist in ${nameOf(o)}${where}`, {
+    facts,
+    ...(better === undefined ? {} : { hint: `did you mean "${better}"?` }),
+  });
+}
+
+/** `copy.source-missing` for a pattern that matches nothing. */
+export function noMatch(o: Place, pattern: string): BuilderError {
+  return new BuilderError(
+    'copy.source-missing',
+    `cannot copy ${JSON.stringify(pattern)}: nothing in ${nameOf(o)} matches`,
+  );
+}
+
+/** The rule that hides `path`: the last one that turned it from visible to hidden; undefined when it is visible. */
+export function decidingRule(ignore: IgnoreRules, path: string): string | undefined {
+  let rule: string | undefined;
+  let isHidden = false;
+  for (let count = 1; count <= ignore.patterns.length; count++) {
+    const now = new PathRules(ignore.patterns.slice(0, count)).matches(path);
+    if (now && !isHidden) rule = ignore.patterns[count - 1];
+    isHidden = now;
+  }
+  return isHidden ? rule : undefined;
+}
+
+function nearestDirectory(
+  root: RootDirectory,
+  path: ByteString,
+): { directory: ByteString; missing: ByteString | undefined } {
+  let directory = '';
+  for (const name of path.split('/').filter((part) => part !== '')) {
+    const next = directory === '' ? name : `${directory}/${name}`;
+    if (root.stat(bytesOf(next), true) === undefined) return { directory, missing: name };
+    directory = next;
+  }
+  return { directory, missing: undefined };
+}
+
+function namesIn(root: RootDirectory, path: ByteString): string[] {
+  try {
+    const fd = root.openDirectory(path === '' ? '.' : bytesOf(path));
+    try {
+      return listDirectory(fd).map((name) => name.toString());
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return [];
+  }
+}
