@@ -1,0 +1,319 @@
+/**
+ * One repository of a registry as a place images are read from and written to.
+ * @see OCI distribution-spec 1.1
+ */
+import { verified } from '../archive/verify.ts';
+import { BuilderError } from '../report/builder-error.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Digest, digestOf, parseDigest } from '../spec/digest.ts';
+import { isIndex, isManifest, MEDIA } from '../spec/media-type.ts';
+import { formatReference, type Reference } from '../spec/reference.ts';
+import { MAX_DOCUMENT_BYTES, parseManifest } from '../spec/schema.ts';
+import type { Bytes, Cancellable, MountsBlobs, Target } from '../spec/target.ts';
+import { openBlob } from './blob-download.ts';
+import { placeOf, type UploadPlace, uploadBlob, uploadUnsized } from './blob-upload.ts';
+import { readBounded } from './bounded-body.ts';
+import type { HttpResponse } from './http-client.ts';
+import { followable } from './private-address.ts';
+import { errorOfResponse } from './registry-error.ts';
+import { RegistrySession, type SessionOptions } from './session.ts';
+
+/** How to reach the registry and as whom. */
+export type RepositoryOptions = SessionOptions;
+
+const ACCEPT = [MEDIA.ociIndex, MEDIA.dockerList, MEDIA.ociManifest, MEDIA.dockerManifest].join(', ');
+const MAX_TAGS_PAGE_BYTES = 4 * 1024 * 1024;
+/** Pages of tags that are followed; a list that never ends would otherwise hold a pull for ever. */
+const MAX_TAG_PAGES = 1000;
+/** Manifests kept between `resolve`/`push` and `open`/`tag`, so that none is fetched twice. */
+const KEPT_MANIFESTS = 32;
+
+export interface Repository extends Target, MountsBlobs, AsyncDisposable {
+  /** `registry/path` */
+  readonly name: string;
+  readonly registry: string;
+  /** Every tag, as the registry orders them. */
+  tags(o?: Cancellable): Promise<readonly string[]>;
+  /** Stores a manifest or index under a tag in one request. */
+  pushNamed(d: Descriptor, content: Bytes, name: string, o?: Cancellable): Promise<void>;
+  /** Stores a blob whose digest is only known at the end of its content. */
+  pushUnsized(content: Bytes, o?: Cancellable): Promise<{ readonly digest: Digest; readonly size: number }>;
+}
+
+/**
+ * Opens the repository a reference names; nothing is sent before the first operation.
+ * @throws `reference.invalid` for a short name
+ */
+export function openRepository(ref: Reference, options: RepositoryOptions = {}): Repository {
+  if (ref.registry === undefined) {
+    throw new BuilderError('reference.invalid', `the image name ${formatReference(ref)} does not say which registry`);
+  }
+  return new RegistryRepository(ref.registry, ref.repository, options);
+}
+
+/** Whether `registry` takes these credentials. @throws `registry.unauthorized` */
+export async function checkLogin(registry: string, options: RepositoryOptions): Promise<void> {
+  const session = new RegistrySession(registry, '', options);
+  try {
+    await session.ping();
+  } finally {
+    session.close();
+  }
+}
+
+class RegistryRepository implements Repository {
+  readonly registry: string;
+  readonly #path: string;
+  readonly #session: RegistrySession;
+  readonly #pull: readonly string[];
+  readonly #push: readonly string[];
+  readonly #manifests = new Map<Digest, Uint8Array>();
+  readonly #begun = new Map<Digest, UploadPlace>();
+
+  constructor(registry: string, path: string, options: RepositoryOptions) {
+    this.registry = registry;
+    this.#path = path;
+    this.#session = new RegistrySession(registry, path, options);
+    this.#pull = [`repository:${path}:pull`];
+    this.#push = [`repository:${path}:pull,push`];
+  }
+
+  get name(): string {
+    return `${this.registry}/${this.#path}`;
+  }
+
+  async resolve(name: string, o: Cancellable = {}): Promise<Descriptor> {
+    const reference = name === '' ? 'latest' : name;
+    const response = await this.#session.request({
+      purpose: `fetch manifest ${reference} of ${this.name}`,
+      method: 'GET',
+      target: `${this.#path}/manifests/${reference}`,
+      headers: { Accept: ACCEPT },
+      scopes: this.#pull,
+      expect: [200],
+      signal: o.signal,
+    });
+    return this.#takeManifest(reference, response);
+  }
+
+  /** Checks everything that can be checked about an answer before it becomes a descriptor. */
+  async #takeManifest(reference: string, response: HttpResponse): Promise<Descriptor> {
+    const type = response.header('content-type');
+    if (type?.toLowerCase().startsWith('text/html') === true) throw this.#portal(reference, response);
+    const what = `the manifest ${reference} of ${this.name}`;
+    const { content, isTruncated } = await readBounded(response.body, MAX_DOCUMENT_BYTES);
+    if (isTruncated) {
+      throw new BuilderError('manifest.invalid', `${what} is refused: it is larger than ${MAX_DOCUMENT_BYTES} bytes`);
+    }
+    const digest = digestOf(content);
+    const promised = [response.header('docker-content-digest'), parseDigest(reference)];
+    for (const expected of promised) {
+      if (expected === undefined || expected === digest) continue;
+      throw new BuilderError(
+        'blob.digest-mismatch',
+        `${what} is refused: it was said to be ${printable(expected)}, but is ${digest}`,
+      );
+    }
+    const { mediaType } = parseManifest(content, type);
+    this.#keep(digest, content);
+    return { mediaType, digest, size: content.length };
+  }
+
+  #portal(reference: string, response: HttpResponse): BuilderError {
+    response.discard();
+    return new BuilderError(
+      'registry.not-a-registry',
+      `${this.registry} is not a registry: it answered the request for manifest ${reference} with a web page`,
+      { hint: 'check the host name; a proxy or the login page of a network may be answering in its place' },
+    );
+  }
+
+  #keep(digest: Digest, content: Uint8Array): void {
+    this.#manifests.set(digest, content);
+    for (const oldest of this.#manifests.keys()) {
+      if (this.#manifests.size <= KEPT_MANIFESTS) break;
+      this.#manifests.delete(oldest);
+    }
+  }
+
+  async exists(d: Descriptor, o: Cancellable = {}): Promise<boolean> {
+    const isDocument = isManifest(d.mediaType) || isIndex(d.mediaType);
+    const response = await this.#session.request({
+      purpose: `look for ${d.digest} in ${this.name}`,
+      method: 'HEAD',
+      target: `${this.#path}/${isDocument ? 'manifests' : 'blobs'}/${d.digest}`,
+      headers: isDocument ? { Accept: ACCEPT } : {},
+      scopes: this.#pull,
+      expect: [200, 404],
+      signal: o.signal,
+    });
+    response.discard();
+    return response.status === 200;
+  }
+
+  async open(d: Descriptor, o: Cancellable = {}): Promise<Bytes> {
+    if (isManifest(d.mediaType) || isIndex(d.mediaType)) return this.#openManifest(d, o);
+    return openBlob({
+      session: this.#session,
+      repository: this.#path,
+      scopes: this.#pull,
+      blob: d,
+      signal: o.signal,
+    });
+  }
+
+  async #openManifest(d: Descriptor, o: Cancellable): Promise<Bytes> {
+    if (!this.#manifests.has(d.digest)) {
+      const found = await this.resolve(d.digest, o);
+      if (found.size !== d.size) {
+        throw new BuilderError(
+          'blob.digest-mismatch',
+          `the manifest ${d.digest} of ${this.name} has ${found.size} instead of ${d.size} bytes`,
+        );
+      }
+    }
+    return once(this.#manifests.get(d.digest)!);
+  }
+
+  async push(expected: Descriptor, content: Bytes, o: Cancellable = {}): Promise<void> {
+    if (isManifest(expected.mediaType) || isIndex(expected.mediaType)) {
+      return this.pushNamed(expected, content, expected.digest, o);
+    }
+    const begun = this.#begun.get(expected.digest);
+    this.#begun.delete(expected.digest);
+    await uploadBlob(this.#upload(o), expected, content, begun);
+  }
+
+  async pushNamed(d: Descriptor, content: Bytes, name: string, o: Cancellable = {}): Promise<void> {
+    const { content: bytes } = await readBounded(verified(content, d, `manifest ${d.digest}`), MAX_DOCUMENT_BYTES);
+    this.#keep(d.digest, bytes);
+    await this.#putManifest(d, bytes, name === '' ? 'latest' : name, o);
+  }
+
+  async tag(d: Descriptor, name: string, o: Cancellable = {}): Promise<void> {
+    const kept = this.#manifests.get(d.digest);
+    const bytes = kept ?? (await readBounded(await this.#openManifest(d, o), MAX_DOCUMENT_BYTES)).content;
+    await this.#putManifest(d, bytes, name === '' ? 'latest' : name, o);
+  }
+
+  async #putManifest(d: Descriptor, bytes: Uint8Array, reference: string, o: Cancellable): Promise<void> {
+    const response = await this.#session.request({
+      purpose: `store manifest ${reference} in ${this.name}`,
+      method: 'PUT',
+      target: `${this.#path}/manifests/${reference}`,
+      headers: { 'Content-Type': d.mediaType },
+      body: bytes,
+      scopes: this.#push,
+      expect: [200, 201, 202, 204],
+      signal: o.signal,
+    });
+    response.discard();
+    const stored = response.header('docker-content-digest');
+    if (stored !== undefined && stored !== d.digest) {
+      throw new BuilderError(
+        'blob.digest-mismatch',
+        `registry ${this.registry} stored manifest ${d.digest} as ${printable(stored)}`,
+      );
+    }
+  }
+
+  async pushUnsized(content: Bytes, o: Cancellable = {}): Promise<{ readonly digest: Digest; readonly size: number }> {
+    return uploadUnsized(this.#upload(o), content);
+  }
+
+  #upload(o: Cancellable): {
+    readonly session: RegistrySession;
+    readonly repository: string;
+    readonly scopes: readonly string[];
+    readonly signal: AbortSignal | undefined;
+  } {
+    return { session: this.#session, repository: this.#path, scopes: this.#push, signal: o.signal };
+  }
+
+  async mountFrom(repository: string, d: Descriptor, o: Cancellable = {}): Promise<boolean> {
+    const response = await this.#session.request({
+      purpose: `mount blob ${d.digest} from ${repository} into ${this.name}`,
+      method: 'POST',
+      target: `${this.#path}/blobs/uploads/?mount=${encodeURIComponent(d.digest)}&from=${encodeURIComponent(repository)}`,
+      scopes: [...this.#push, `repository:${repository}:pull`],
+      // A registry that will not let us read there is no failure: the blob is sent instead.
+      expect: [201, 202, 401, 403, 404],
+      signal: o.signal,
+    });
+    if (response.status === 202) {
+      this.#begun.set(d.digest, await placeOf(this.#upload(o), response));
+      return false;
+    }
+    response.discard();
+    return response.status === 201;
+  }
+
+  async tags(o: Cancellable = {}): Promise<readonly string[]> {
+    const tags: string[] = [];
+    let target: string | URL = `${this.#path}/tags/list`;
+    for (let page = 0; page < MAX_TAG_PAGES; page++) {
+      const response = await this.#session.request({
+        purpose: `list the tags of ${this.name}`,
+        method: 'GET',
+        target,
+        headers: { Accept: 'application/json' },
+        scopes: this.#pull,
+        expect: [200],
+        signal: o.signal,
+      });
+      const next = await this.#nextPage(response);
+      tags.push(...(await this.#readTags(response)));
+      if (next === undefined) return tags;
+      target = next;
+    }
+    throw new BuilderError(
+      'registry.request-failed',
+      `the tag list of ${this.name} has more than ${MAX_TAG_PAGES} pages`,
+    );
+  }
+
+  async #nextPage(response: HttpResponse): Promise<URL | undefined> {
+    const link = /<([^>]*)>\s*;\s*rel="?next"?/i.exec(response.header('link') ?? '')?.[1];
+    if (link === undefined) return undefined;
+    const base = await this.#session.base();
+    const url = followable(link, response.url, base, 'page link');
+    // Pages of one list live on one host; anywhere else is somebody's trick.
+    if (url.host !== base.host) {
+      response.discard();
+      throw new BuilderError(
+        'registry.request-failed',
+        `registry ${base.host} gave a page link to ${url.host}, which is not followed`,
+      );
+    }
+    return url;
+  }
+
+  async #readTags(response: HttpResponse): Promise<readonly string[]> {
+    const { content, isTruncated } = await readBounded(response.body, MAX_TAGS_PAGE_BYTES);
+    const attempt = { purpose: `list the tags of ${this.name}`, method: 'GET', url: response.url };
+    let body: unknown;
+    try {
+      body = isTruncated ? undefined : JSON.parse(Buffer.from(content).toString('utf8'));
+    } catch {
+      body = undefined;
+    }
+    const tags = (body as { tags?: unknown } | undefined)?.tags ?? (body === undefined ? undefined : []);
+    if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) {
+      throw await errorOfResponse({ ...attempt, purpose: `${attempt.purpose}: the answer is no tag list` }, response);
+    }
+    return tags;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#session.close();
+    return Promise.resolve();
+  }
+}
+
+function printable(text: string): string {
+  return JSON.stringify(text.slice(0, 100));
+}
+
+async function* once(content: Uint8Array): Bytes {
+  yield content;
+}
