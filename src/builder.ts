@@ -1,6 +1,9 @@
 /**
  * The façade of the library: `openBuilder` opens a store and gives the verbs. The command line is one user of it.
  */
+import { resolve } from 'node:path';
+import { editContainer, renameContainer, requireContainer } from './container/container-store.ts';
+import { type Engine, openEngine } from './container/engine.ts';
 import type {
   BuilderOptions,
   BuildOptions,
@@ -21,7 +24,9 @@ import type {
   RunOptions,
 } from './container/verb-options.ts';
 import type { WorkingContainer } from './container/working-container.ts';
+import { silent } from './report/event.ts';
 import type { ExitStatus } from './spec/process-spec.ts';
+import { defaultStoreRoots } from './store/store-paths.ts';
 
 /** The verbs. Containers are named by name or id (or an unambiguous beginning of it), images by name, id or digest. */
 export interface Builder extends AsyncDisposable {
@@ -68,6 +73,79 @@ export interface Builder extends AsyncDisposable {
   login(registry: string, o: LoginOptions): Promise<void>;
   build(o: BuildOptions): Promise<BuildResult>;
   info(): Promise<InfoReport>;
+}
+
+/**
+ * Opens the store and gives the verbs. Each verb loads its code when it is first called. The builder holds the store
+ * open until disposed: `await using builder = await openBuilder({ root })`.
+ * @throws `sys.not-permitted` when the store cannot be written, `driver.unavailable`
+ */
+export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
+  const env = o.env ?? process.env;
+  const callerUid = Number(env['SLIPWAY_ROOTLESS_UID'] ?? process.getuid?.() ?? 0);
+  const defaults = defaultStoreRoots(env, callerUid);
+  const engine = await openEngine({
+    root: resolve(o.root ?? defaults.root),
+    runroot: resolve(o.runroot ?? defaults.runroot),
+    driver: o.driver,
+    emit: o.emit ?? silent,
+    env,
+    cwd: o.cwd ?? process.cwd(),
+    signal: o.signal,
+    callerUid,
+    registriesConf: o.registriesConf,
+    registriesConfDir: o.registriesConfDir,
+  });
+  return builderOn(engine);
+}
+
+function builderOn(engine: Engine): Builder {
+  return {
+    root: engine.store.paths.root,
+    runroot: engine.store.paths.runroot,
+    driver: engine.snapshots.driver,
+    from: async (image, options) => (await import('./container/from.ts')).from(engine, image, options),
+    run: async (container, args, options) => (await import('./container/run.ts')).run(engine, container, args, options),
+    copy: async (container, sources, destination, options) =>
+      (await import('./container/copy.ts')).copy(engine, container, sources, destination, options),
+    add: async (container, sources, destination, options) =>
+      (await import('./container/copy.ts')).add(engine, container, sources, destination, options),
+    config: async (container, changes) => {
+      const { configure } = await import('./container/configure.ts');
+      return editContainer(engine, container, (before) => configure(before, changes, engine.env));
+    },
+    commit: async (container, image, options) =>
+      (await import('./container/commit.ts')).commit(engine, container, image, options),
+    mount: async (container) => (await import('./container/mount-container.ts')).mountContainer(engine, container),
+    umount: async (container) => ({
+      id: await (await import('./container/mount-container.ts')).umountContainer(engine, container),
+    }),
+    containers: async () => (await import('./container/summaries.ts')).summarizeContainers(engine),
+    container: async (nameOrId) => requireContainer(engine, nameOrId),
+    rm: async (container) => ({
+      id: await (await import('./container/remove-container.ts')).removeContainer(engine, container),
+    }),
+    rename: (container, newName) => renameContainer(engine, container, newName),
+    images: async () => (await import('./container/summaries.ts')).summarizeImages(engine),
+    image: async (nameOrId) => {
+      const { requireImage } = await import('./container/local-image.ts');
+      return (await import('./container/summaries.ts')).summarizeImage(engine, requireImage(engine, nameOrId));
+    },
+    tag: async (image, newNames) => {
+      const { newImageName } = await import('./container/local-image.ts');
+      await (await import('./container/remove-image.ts')).tagImage(engine, image, newNames, newImageName);
+    },
+    rmi: async (image, options) => (await import('./container/remove-image.ts')).removeImage(engine, image, options),
+    prune: async (options) => (await import('./container/remove-image.ts')).pruneImages(engine, options),
+    inspect: async (nameOrId, type) => (await import('./container/inspect.ts')).inspect(engine, nameOrId, type),
+    pull: async (image, options) => (await import('./container/pull.ts')).pull(engine, image, options),
+    push: async (image, destination, options) =>
+      (await import('./container/push.ts')).push(engine, image, destination, options),
+    login: async (registry, options) => (await import('./container/login.ts')).login(engine, registry, options),
+    build: async (options) => (await import('./build/build.ts')).build(engine, options),
+    info: async () => (await import('./container/info.ts')).info(engine),
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+  };
 }
 
 export type { BuilderOptions };

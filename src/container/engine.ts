@@ -1,9 +1,12 @@
 /** What every verb works with: the store, the snapshots in it, and how to speak to the outside. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Emit } from '../report/event.ts';
-import { openSnapshotter } from '../rootfs/open-snapshotter.ts';
+import { chooseDriver, openSnapshotter } from '../rootfs/open-snapshotter.ts';
 import type { Snapshotter } from '../rootfs/snapshotter.ts';
+import { readJsonFile, writeAtomic } from '../store/atomic-file.ts';
 import { openStore, type Store } from '../store/store.ts';
+import type { StorePaths } from '../store/store-paths.ts';
 import type { StepResult } from './step-result.ts';
 import type { WorkingContainer } from './working-container.ts';
 
@@ -25,12 +28,17 @@ export interface Engine extends AsyncDisposable {
 export interface EngineOptions extends Omit<Engine, 'store' | 'snapshots' | typeof Symbol.asyncDispose> {
   readonly root: string;
   readonly runroot: string;
-  readonly driver: 'overlay' | 'vfs';
+  /** Default: the one the store was made with; for a new store the best that works there. */
+  readonly driver?: StorageDriver | undefined;
 }
 
+export type StorageDriver = Snapshotter['driver'];
+
+/** @throws `sys.not-permitted`, `driver.unavailable`, `store.format` */
 export async function openEngine(o: EngineOptions): Promise<Engine> {
   const store = await openStore<WorkingContainer, StepResult>(o.root, o.runroot);
-  const snapshots = await openSnapshotter(o.driver, join(store.paths.rootfs, o.driver));
+  const driver = o.driver ?? rememberedDriver(store.paths);
+  const snapshots = await openSnapshotter(driver, join(store.paths.rootfs, driver));
   return {
     store,
     snapshots,
@@ -45,4 +53,15 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
       store[Symbol.dispose]();
     },
   };
+}
+
+/** A store keeps the driver its first user got, so that the probe runs once and containers stay where they are. */
+function rememberedDriver(paths: StorePaths): StorageDriver {
+  const file = join(paths.base, 'driver.json');
+  const known = readJsonFile(file) as { readonly driver?: unknown } | undefined;
+  if (known?.driver === 'overlay' || known?.driver === 'vfs') return known.driver;
+  const { driver } = chooseDriver(join(paths.rootfs, 'probe'));
+  rmSync(join(paths.rootfs, 'probe'), { recursive: true, force: true });
+  writeAtomic(file, JSON.stringify({ driver }), { durable: false });
+  return driver;
 }

@@ -1,0 +1,45 @@
+/**
+ * Slipway's library: everything the commands can do.
+ *
+ * ```ts
+ * import { openBuilder } from 'slipway';
+ * await using builder = await openBuilder();
+ * const { id } = await builder.build({ context: '.', tags: ['hello'] });
+ * ```
+ */
+export { type Builder, openBuilder } from './builder.ts';
+export type {
+  BuilderOptions,
+  BuildOptions,
+  BuildResult,
+  CommitOptions,
+  CommitResult,
+  ConfigChanges,
+  ContainerSummary,
+  CopyOptions,
+  FromOptions,
+  ImageSummary,
+  InfoReport,
+  Inspection,
+  LoginOptions,
+  PullOptions,
+  PullPolicy,
+  PushOptions,
+  RegistryOptions,
+  RemovedImage,
+  RunOptions,
+} from './container/verb-options.ts';
+export type { BaseImage, RunDefaults, WorkingContainer } from './container/working-container.ts';
+export { BuilderError, isBuilderError } from './report/builder-error.ts';
+export type { Diagnostic } from './report/diagnostic.ts';
+export { ERROR_CODES, type ErrorCode } from './report/error-codes.ts';
+export type { BuildEvent, Emit } from './report/event.ts';
+export { positionOf, type SourceFile, type Span } from './report/source-file.ts';
+export { suggest } from './report/suggestion.ts';
+export type { Descriptor } from './spec/descriptor.ts';
+export type { ChainId, DiffId, Digest } from './spec/digest.ts';
+export type { ContainerConfig, HealthConfig, HistoryEntry, ImageConfig } from './spec/image-config.ts';
+export type { Compression, ImageFormat } from './spec/media-type.ts';
+export { formatPlatform, hostPlatform, type Platform, parsePlatform } from './spec/platform.ts';
+export type { ExitStatus, Isolation, NetworkMode, ResourceLimit } from './spec/process-spec.ts';
+export { IMAGE_SPEC_VERSION, RUNTIME_SPEC_VERSION, VERSION } from './spec/version.ts';
