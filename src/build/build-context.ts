@@ -1,0 +1,70 @@
+/** Where COPY reads from: a directory, or something that becomes one: standard input, an archive, a repository. */
+import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Engine } from '../container/engine.ts';
+import { fetchContext, isRemoteContext } from '../container/remote-context.ts';
+import { unpackContext } from '../container/unpack-context.ts';
+import { BuilderError } from '../report/builder-error.ts';
+
+export interface BuildContext {
+  /** Absolute. */
+  readonly dir: string;
+  /** Named by the context itself: the Containerfile given as context, or found on standard input. */
+  readonly file: string | undefined;
+  /** Ignore files count only in directories of this machine. */
+  readonly isLocal: boolean;
+}
+
+/** @throws `context.invalid` */
+export async function openContext(
+  engine: Engine,
+  text: string | undefined,
+  readStdin: () => Buffer,
+): Promise<BuildContext> {
+  if (text === '-') return fromStdin(engine, readStdin());
+  if (text !== undefined && isRemoteContext(text)) {
+    const dir = engine.store.scratch.directory('context');
+    const fetched = await fetchContext(engine, text, dir);
+    return { dir: fetched.dir, file: fetched.file, isLocal: false };
+  }
+  const path = resolve(engine.cwd, text ?? '.');
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined)
+    throw new BuilderError('context.invalid', `the build context ${JSON.stringify(text)} does not exist`);
+  if (stat.isDirectory()) return { dir: path, file: undefined, isLocal: true };
+  if (!existsSync(path)) throw new BuilderError('context.invalid', `cannot use ${path} as a build context`);
+  return { dir: dirname(path), file: basename(path), isLocal: true };
+}
+
+/** Standard input holds a Containerfile or an archive with everything. */
+async function fromStdin(engine: Engine, content: Buffer): Promise<BuildContext> {
+  if (content.length === 0)
+    throw new BuilderError('context.invalid', 'standard input holds neither a Containerfile nor an archive');
+  const dir = engine.store.scratch.directory('context');
+  const isArchive = await unpackContext(engine, content, dir);
+  if (isArchive) return { dir, file: undefined, isLocal: false };
+  const apart = join(dir, '.input');
+  mkdirSync(apart);
+  const file = join(apart, 'Containerfile');
+  writeFileSync(file, content);
+  // The Containerfile itself is not part of the (empty) context.
+  const empty = join(dir, 'context');
+  mkdirSync(empty);
+  return { dir: empty, file, isLocal: false };
+}
+
+/** All of standard input. */
+export function readAllStdin(): Buffer {
+  const chunks: Buffer[] = [];
+  const fd = openSync('/dev/stdin', 'r');
+  try {
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(1 << 16);
+      const read = readSync(fd, chunk);
+      if (read === 0) return Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, read));
+    }
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,94 @@
+/** Finding and reading what to build: Containerfiles, standard input, several files as one, `.in` files through cpp. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { BuilderError } from '../report/builder-error.ts';
+import type { SourceFile } from '../report/source-file.ts';
+
+/** In this order; Buildah's name first, then Docker's, then the spelling BuildKit falls back to. */
+const DEFAULT_NAMES = ['Containerfile', 'Dockerfile', 'dockerfile'];
+
+export interface ContainerfileOptions {
+  /** As given; empty: look in the context. */
+  readonly files: readonly string[];
+  readonly contextDir: string;
+  readonly cwd: string;
+  /** Content of standard input, for `-`. */
+  readonly readStdin: () => string;
+}
+
+export interface Containerfile {
+  readonly source: SourceFile;
+  /** Absolute path of the first file; undefined for standard input. */
+  readonly path: string | undefined;
+}
+
+/** @throws `dockerfile.not-found`, `dockerfile.syntax` for an empty file */
+export function readContainerfile(o: ContainerfileOptions): Containerfile {
+  if (o.files.length === 0) {
+    const found = DEFAULT_NAMES.map((name) => join(o.contextDir, name)).find((path) => existsSync(path));
+    if (found === undefined) {
+      throw new BuilderError('dockerfile.not-found', `no Containerfile or Dockerfile found in ${o.contextDir}`, {
+        hint: 'name one with -f, or give the directory that holds it',
+      });
+    }
+    return one(found, found, o);
+  }
+  const parts = o.files.map((file) => (file === '-' ? stdin(o) : one(locate(file, o), file, o)));
+  if (parts.length === 1) return parts[0]!;
+  const text = parts.map(({ source }) => (source.text.endsWith('\n') ? source.text : `${source.text}\n`)).join('');
+  return { source: { name: parts.map(({ source }) => source.name).join('+'), text }, path: parts[0]!.path };
+}
+
+function stdin(o: ContainerfileOptions): Containerfile {
+  return { source: { name: '-', text: o.readStdin() }, path: undefined };
+}
+
+/** A relative name is looked for beside the caller, then in the context. */
+function locate(file: string, o: ContainerfileOptions): string {
+  const candidates = [resolve(o.cwd, file), resolve(o.contextDir, file)];
+  const found = candidates.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
+  if (found !== undefined) return found;
+  // Named pipes and /dev/fd/N are files to read, too.
+  const special = candidates.find((path) => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat !== undefined && !stat.isDirectory();
+  });
+  if (special !== undefined) return special;
+  throw new BuilderError(
+    'dockerfile.not-found',
+    `cannot find ${JSON.stringify(file)}, neither in ${o.cwd} nor in the context ${o.contextDir}`,
+  );
+}
+
+function one(path: string, shown: string, o: ContainerfileOptions): Containerfile {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new BuilderError('dockerfile.not-found', `cannot read ${path}`, { cause });
+  }
+  if (text.trim() === '') throw new BuilderError('dockerfile.syntax', `no contents in ${JSON.stringify(path)}`);
+  if (path.endsWith('.in')) text = preprocess(path, text, o.contextDir);
+  return { source: { name: shown, text }, path };
+}
+
+/** Runs the C preprocessor, as Buildah does for such names. */
+function preprocess(path: string, text: string, contextDir: string): string {
+  const flags = (process.env['BUILDAH_CPPFLAGS'] ?? '').split(/\s+/).filter((flag) => flag !== '');
+  const args = ['-E', '-iquote', contextDir, '-traditional', '-undef', ...flags, '-'];
+  const result = spawnSync('cpp', args, { input: text, encoding: 'utf8', cwd: dirname(path) });
+  if (result.error !== undefined) {
+    throw new BuilderError('dockerfile.not-found', `${path} needs the C preprocessor cpp, which cannot be run`, {
+      cause: result.error,
+      hint: 'install it, for instance with: apt-get install cpp',
+    });
+  }
+  if (result.status !== 0 && result.stdout === '') {
+    throw new BuilderError('dockerfile.syntax', `cpp failed on ${path}: ${result.stderr.trim()}`);
+  }
+  return result.stdout
+    .split('\n')
+    .filter((line) => !/^# \d+ "/.test(line))
+    .join('\n');
+}

@@ -1,0 +1,44 @@
+/** The ignore file of a build: which one counts, and its rules. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { IgnoreRules } from '../container/copy-source.ts';
+import { BuilderError } from '../report/builder-error.ts';
+
+/**
+ * The named one; else the one beside the Containerfile bearing its name; else the context's.
+ * @param containerfile absolute path, undefined for standard input
+ */
+export function findIgnoreFile(
+  contextDir: string,
+  containerfile: string | undefined,
+  named: string | undefined,
+  cwd: string,
+): string | undefined {
+  if (named !== undefined) {
+    const path = resolve(cwd, named);
+    if (existsSync(path)) return path;
+    throw new BuilderError('context.invalid', `there is no ignore file ${path}`);
+  }
+  const beside =
+    containerfile === undefined ? [] : ['.dockerignore', '.containerignore'].map((end) => `${containerfile}${end}`);
+  return [...beside, join(contextDir, '.containerignore'), join(contextDir, '.dockerignore')].find((path) =>
+    existsSync(path),
+  );
+}
+
+/** The rules of an ignore file; undefined for none. */
+export function readIgnoreRules(path: string | undefined): IgnoreRules | undefined {
+  if (path === undefined) return undefined;
+  const patterns = ignorePatterns(readFileSync(path, 'utf8'));
+  return patterns.length === 0 ? undefined : { patterns, name: path.slice(path.lastIndexOf('/') + 1) };
+}
+
+/** Lines that are rules: comments count only in the first column. @see Dockerfile reference, ".dockerignore file" */
+export function ignorePatterns(text: string): string[] {
+  return text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .filter((line) => !line.startsWith('#'))
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}

@@ -1,0 +1,33 @@
+/** `login`, `logout`: credentials are tried against the registry before they are kept. */
+import { findCredentials, removeAllCredentials, removeCredentials, saveCredentials } from '../registry/credentials.ts';
+import { checkLogin } from '../registry/repository.ts';
+import type { Engine, Environment } from './engine.ts';
+import type { LoginOptions } from './verb-options.ts';
+
+export interface AuthFileOptions {
+  readonly authfile?: string;
+  readonly compatAuthFile?: string;
+  readonly env?: Environment;
+}
+
+/** @throws `registry.unauthorized` when the registry refuses; nothing is kept then */
+export async function login(engine: Engine, registry: string, o: LoginOptions): Promise<void> {
+  const creds = { username: o.username, password: o.password };
+  await checkLogin(registry.split('/')[0]!, { ...o, creds, env: engine.env });
+  await saveCredentials(registry, creds, { authfile: o.authfile, compatAuthFile: o.compatAuthFile, env: engine.env });
+}
+
+/** Forgets the login; false when there was none. */
+export function logout(registry: string, o: AuthFileOptions = {}): Promise<boolean> {
+  return removeCredentials(registry, o);
+}
+
+export function logoutAll(o: AuthFileOptions = {}): Promise<void> {
+  return removeAllCredentials(o);
+}
+
+/** The user logged in at a registry; undefined when nobody is. */
+export async function loggedInUser(registry: string, o: AuthFileOptions = {}): Promise<string | undefined> {
+  const found = await findCredentials(registry, o);
+  return found?.credentials.kind === 'basic' ? found.credentials.username : undefined;
+}
