@@ -59,8 +59,8 @@ export interface PassTotals {
 
 interface FirstName {
   readonly record: ByteString;
-  /** The copy made under that name; a later source of the same name may have replaced it. */
-  readonly made: { readonly path: ByteString; readonly ino: string } | undefined;
+  /** Path and inode of the copy made under that name; undefined once a later source of the same name replaced it. */
+  made: { readonly path: ByteString; readonly ino: string } | undefined;
 }
 
 interface Frame {
@@ -78,7 +78,10 @@ const DIRECTORY = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 export class TreePass {
   readonly totals: PassTotals = { files: 0, bytes: 0 };
   readonly #o: PassOptions;
+  /** By device and inode of the source. */
   readonly #links = new Map<string, FirstName>();
+  /** The same by path of the copy. */
+  readonly #copies = new Map<ByteString, FirstName>();
 
   constructor(options: PassOptions) {
     this.#o = options;
@@ -147,6 +150,7 @@ export class TreePass {
     this.totals.files += 1;
     const { stat } = entry;
     const attributes = this.#o.attributesOf(stat);
+    if (to !== undefined && this.#copies.size > 0) this.#forgetReplaced(stat, to, name);
     if (entry.inline !== undefined) return this.#inline(entry.inline, path, to, name, attributes);
     switch (stat.mode & S_IFMT) {
       case S_IFREG:
@@ -205,7 +209,7 @@ export class TreePass {
     plain: CopyAttributes,
   ): Promise<void> | undefined {
     const { stat } = entry;
-    const first = stat.nlink > 1 ? this.#links.get(`${stat.dev}:${stat.ino}`) : undefined;
+    const first = this.#firstNameOf(stat);
     if (first !== undefined && (to === undefined || isLinked(first, to, name))) {
       return this.#record('link', path, plain, first.record, 0);
     }
@@ -233,7 +237,19 @@ export class TreePass {
 
   #noteFirstName(stat: FileStat, path: ByteString, to: TargetDirectory | undefined, name: Buffer): void {
     const made = to === undefined ? undefined : { path: to.pathOf(byteString(name)), ino: lstatat(to.fd, name).ino };
-    this.#links.set(`${stat.dev}:${stat.ino}`, { record: path, made });
+    const first = { record: path, made };
+    this.#links.set(`${stat.dev}:${stat.ino}`, first);
+    if (made !== undefined) this.#copies.set(made.path, first);
+  }
+
+  #firstNameOf(stat: FileStat): FirstName | undefined {
+    return stat.nlink > 1 ? this.#links.get(`${stat.dev}:${stat.ino}`) : undefined;
+  }
+
+  /** Something else takes the place of a copy: its inode number may be given to any new file from now on. */
+  #forgetReplaced(stat: FileStat, to: TargetDirectory, name: Buffer): void {
+    const replaced = this.#copies.get(to.pathOf(byteString(name)));
+    if (replaced !== undefined && replaced !== this.#firstNameOf(stat)) replaced.made = undefined;
   }
 
   #content(

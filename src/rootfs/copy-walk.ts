@@ -5,6 +5,7 @@
 import { closeSync, constants, readdirSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
 import { errnoOf, type FileStat, lstatat, O_PATH, openat, S_IFDIR, S_IFMT } from '../sys/libc.ts';
+import { quickStat } from '../sys/quick-stat.ts';
 import type { Pace } from './copy-pace.ts';
 
 /** A file name or path, one character per byte. */
@@ -94,8 +95,7 @@ function visit(frame: Frame, name: ByteString, stack: Frame[], filter: WalkFilte
   const decision = filter === undefined ? 'take' : filter(path);
   if (decision === 'skip') return;
   try {
-    const bytes = bytesOf(name);
-    const stat = lstatat(frame.fd, bytes);
+    const stat = quickStat(frame.fd, name);
     if ((stat.mode & S_IFMT) !== S_IFDIR) {
       if (decision === 'take') frame.entry.children.push({ name, stat });
       return;
@@ -105,7 +105,7 @@ function visit(frame: Frame, name: ByteString, stack: Frame[], filter: WalkFilte
         facts: { path: displayName(path).slice(0, 200) },
       });
     }
-    const fd = openat(frame.fd, bytes, DIRECTORY);
+    const fd = openat(frame.fd, bytesOf(name), DIRECTORY);
     try {
       stack.push(frameOf(fd, path, name, stat, decision));
     } catch (error) {
