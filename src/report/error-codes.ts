@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   'layer.diff-failed': 'The difference of two trees cannot be written as a layer.',
   'layer.id-unmapped': 'A layer holds an owner outside the mapped id range.',
   'snapshot.not-known': 'A snapshot is missing.',
+  'snapshot.exists': 'An active snapshot of that key exists already.',
   'driver.unavailable': 'The storage driver cannot work here.',
   // run
   'run.start-failed': 'A process could not be started in the container.',
@@ -44,6 +45,7 @@ export const ERROR_CODES = {
   'registry.unauthorized': 'The registry refuses the credentials, or wants some.',
   'registry.request-failed': 'A registry answered with an error or could not be reached.',
   'registry.not-a-registry': 'The address answered, but not as a registry.',
+  'registry.blocked': 'The registry configuration forbids this registry.',
   'transport.unsupported': 'The transport is unknown or cannot be used this way.',
   'auth.file-invalid': 'A credentials file is not well-formed.',
   // dockerfile

@@ -33,7 +33,11 @@ export interface ChangeSource {
   /** Root of the tree after. For overlay with one upper it need not be mounted and may be undefined. */
   readonly merged: string | undefined;
   readonly uppers?: readonly string[];
-  /** Inode number → ctime (`seconds.nanoseconds`) right after the tree was copied: equal means untouched since. */
+  /**
+   * Inode number in `merged` → `<inode number in lower> <ctime in nanoseconds since the epoch>` right after the tree was
+   * copied. A file whose ctime still is that, at the path where `lower` has that other inode, is untouched. (The ctime
+   * alone would not do: renaming a directory moves untouched inodes to other paths.)
+   */
   readonly unchangedInodes?: ReadonlyMap<string, string>;
 }
 

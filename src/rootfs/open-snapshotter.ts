@@ -1,0 +1,40 @@
+/** The storage drivers by name. */
+import { mkdirSync } from 'node:fs';
+import { BuilderError } from '../report/builder-error.ts';
+import { OverlaySnapshotter } from './overlay.ts';
+import { overlaySupported } from './overlay-mount.ts';
+import type { Snapshotter } from './snapshotter.ts';
+import { VfsSnapshotter } from './vfs.ts';
+
+export { overlaySupported };
+
+/**
+ * Opens the snapshots below `root`, a directory that belongs to this driver alone and is made if missing.
+ * Garbage of killed processes is removed.
+ * @throws `driver.unavailable` when overlay mounts do not work there
+ */
+export async function openSnapshotter(driver: Snapshotter['driver'], root: string): Promise<Snapshotter> {
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  return driver === 'overlay' ? new OverlaySnapshotter({ root }) : new VfsSnapshotter({ root });
+}
+
+/**
+ * `overlay` where it works, else `vfs`, with the reason.
+ * Costs one mount and unmount.
+ */
+export function chooseDriver(root: string): { readonly driver: Snapshotter['driver']; readonly reason?: string } {
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const reason = overlaySupported(root);
+  return reason === undefined ? { driver: 'overlay' } : { driver: 'vfs', reason };
+}
+
+/** @throws `driver.unavailable` naming the reason when `driver` cannot work at `root` */
+export function requireDriver(driver: Snapshotter['driver'], root: string): void {
+  if (driver === 'vfs') return;
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const reason = overlaySupported(root);
+  if (reason === undefined) return;
+  throw new BuilderError('driver.unavailable', `the overlay driver cannot work at ${JSON.stringify(root)}: ${reason}`, {
+    hint: 'use --storage-driver vfs, or run inside a user namespace (buildah unshare style)',
+  });
+}

@@ -1,0 +1,182 @@
+/**
+ * Snapshots as stacks of directories that overlayfs shows as one. Preparing costs a mkdir, sealing a rename, and the
+ * difference is what lies in the upper directory.
+ */
+import { closeSync } from 'node:fs';
+import { BuilderError } from '../report/builder-error.ts';
+import type { Cancellable } from '../spec/target.ts';
+import { AT_FDCWD, openat } from '../sys/libc.ts';
+import { bindMount, unmount } from '../sys/mount.ts';
+import { cloneDirectoryAttributes, cloneTree } from './clone-tree.ts';
+import { mountOverlay } from './overlay-mount.ts';
+import { SnapshotDirectory, type SnapshotRef } from './snapshot-directory.ts';
+import type { ChangeSource, MountedRootfs, SnapshotId, Snapshotter } from './snapshotter.ts';
+
+/** More would be refused by the kernel (OVL_MAX_STACK). */
+const MAX_LAYERS = 500;
+
+export class OverlaySnapshotter implements Snapshotter {
+  readonly driver = 'overlay';
+  readonly #directory: SnapshotDirectory;
+
+  /** @param options.root a directory of its own, made if missing */
+  constructor(options: { readonly root: string }) {
+    this.#directory = new SnapshotDirectory(options.root);
+  }
+
+  async prepare(key: string, parent: SnapshotId | undefined, o: Cancellable = {}): Promise<void> {
+    o.signal?.throwIfAborted();
+    using draft = this.#directory.draft({ version: 1, key, ...(parent === undefined ? {} : { parent }) });
+    // The root of the mounted tree has the attributes of the upper directory.
+    if (parent !== undefined) withDirectories(this.#directory.fsOf({ id: parent }), draft.fs, cloneDirectoryAttributes);
+    this.#directory.publishActive(draft, key);
+  }
+
+  async mount(key: string, at?: string): Promise<MountedRootfs> {
+    const { parent } = this.#directory.record({ key });
+    const upper = this.#directory.fsOf({ key });
+    if (parent === undefined) return at === undefined ? unmounted(upper) : bound(upper, at);
+    const lowers = [parent, ...this.#directory.ancestors({ id: parent })];
+    return this.#mountLayers(lowers, upper, at);
+  }
+
+  async view(id: SnapshotId | undefined): Promise<MountedRootfs> {
+    if (id === undefined) return unmounted(this.#directory.empty);
+    const lowers = [id, ...this.#directory.ancestors({ id })];
+    return lowers.length === 1 ? unmounted(this.#directory.fsOf({ id })) : this.#mountLayers(lowers);
+  }
+
+  #mountLayers(lowers: readonly SnapshotId[], upper?: string, at?: string): MountedRootfs {
+    if (lowers.length > MAX_LAYERS) {
+      throw new BuilderError(
+        'driver.unavailable',
+        `overlay cannot stack ${lowers.length} layers: the kernel takes ${MAX_LAYERS}`,
+        {
+          hint: 'squash some layers (--squash), or use --storage-driver vfs',
+        },
+      );
+    }
+    const { root } = this.#directory;
+    const place = this.#directory.mountPlace();
+    const target = at ?? place.merged;
+    const below = (path: string): string => path.slice(root.length + 1);
+    try {
+      mountOverlay({
+        base: root,
+        lowers: lowers.map((id) => `l/${id}`),
+        ...(upper === undefined ? {} : { writable: { upper: below(upper), work: below(place.work) } }),
+        target,
+      });
+    } catch (error) {
+      place[Symbol.dispose]();
+      throw error;
+    }
+    return mounted(target, () => {
+      unmount(target);
+      place[Symbol.dispose]();
+    });
+  }
+
+  async seal(key: string, o: { copy?: boolean } = {}): Promise<SnapshotId> {
+    if (o.copy !== true) return this.#directory.sealActive(key);
+    const record = this.#directory.record({ key });
+    using draft = this.#directory.draft(record);
+    await withDirectories(this.#directory.fsOf({ key }), draft.fs, (from, to) => cloneTree(from, to));
+    return this.#directory.publishSealed(draft);
+  }
+
+  async changes(snapshot: SnapshotRef, base?: SnapshotId | null): Promise<ChangeSource & AsyncDisposable> {
+    const above = layersAbove(this.#directory, snapshot, base);
+    const uppers = above.layers.map((layer) => this.#directory.fsOf(layer));
+    const lower = above.base === undefined ? undefined : await this.view(above.base);
+    return {
+      lower: lower?.path,
+      merged: undefined,
+      uppers,
+      async [Symbol.asyncDispose]() {
+        await lower?.[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  async parentOf(snapshot: SnapshotRef): Promise<SnapshotId | undefined> {
+    return this.#directory.record(snapshot).parent;
+  }
+
+  async has(snapshot: SnapshotRef): Promise<boolean> {
+    return this.#directory.recordIfAny(snapshot) !== undefined;
+  }
+
+  async removeActive(key: string): Promise<void> {
+    this.#directory.remove({ key });
+  }
+
+  async removeSealed(id: SnapshotId): Promise<void> {
+    this.#directory.remove({ id });
+  }
+
+  async list(): ReturnType<Snapshotter['list']> {
+    return { sealed: this.#directory.sealed(), active: this.#directory.active() };
+  }
+}
+
+/** The snapshot and those of its ancestors that are above `base` (default: its parent), newest first. */
+export function layersAbove(
+  directory: SnapshotDirectory,
+  snapshot: SnapshotRef,
+  base: SnapshotId | null | undefined,
+): { readonly layers: readonly SnapshotRef[]; readonly base: SnapshotId | undefined } {
+  const ancestors = directory.ancestors(snapshot);
+  if (base === undefined) return { layers: [snapshot], base: ancestors[0] };
+  const end = base === null ? ancestors.length : ancestors.indexOf(base);
+  if (end === -1) {
+    throw new BuilderError(
+      'snapshot.not-known',
+      `the snapshot ${JSON.stringify(base)} is no ancestor of the one to compare`,
+    );
+  }
+  return { layers: [snapshot, ...ancestors.slice(0, end).map((id) => ({ id }))], base: base ?? undefined };
+}
+
+/** A tree that is visible anyway; nothing has to be undone. */
+export function unmounted(path: string): MountedRootfs {
+  return mounted(path, () => {});
+}
+
+/** A directory shown at another place. */
+export function bound(path: string, at: string): MountedRootfs {
+  bindMount(path, at);
+  return mounted(at, () => unmount(at));
+}
+
+function mounted(path: string, undo: () => void): MountedRootfs {
+  let open = true;
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      if (!open) return;
+      open = false;
+      undo();
+    },
+  };
+}
+
+/** Calls `work` with both directories open. */
+export function withDirectories<T>(from: string, to: string, work: (fromFd: number, toFd: number) => T): T {
+  const fromFd = openat(AT_FDCWD, from, 0);
+  const toFd = openat(AT_FDCWD, to, 0);
+  const close = (): void => {
+    closeSync(fromFd);
+    closeSync(toFd);
+  };
+  let result: T;
+  try {
+    result = work(fromFd, toFd);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  if (result instanceof Promise) return result.finally(close) as T;
+  close();
+  return result;
+}

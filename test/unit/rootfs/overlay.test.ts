@@ -1,0 +1,3 @@
+import { snapshotterSuite } from '../../support/snapshotter-suite.ts';
+
+snapshotterSuite('overlay');
