@@ -6,7 +6,7 @@
  * Whiteout names mean nothing here: they are files like others.
  */
 import { closeSync, constants, fstatSync, readSync, writeSync } from 'node:fs';
-import { decompress } from '../archive/compression.ts';
+import { decompress, detectCompression } from '../archive/compression.ts';
 import type { TarEntry } from '../archive/tar-entry.ts';
 import { decodeHeader } from '../archive/tar-header.ts';
 import { type TarHandler, TarParser } from '../archive/tar-parser.ts';
@@ -24,13 +24,6 @@ export type ArchiveFormat = 'tar' | 'compressed';
 
 const BLOCK = 512;
 const CHUNK = 1 << 20;
-const MAGICS: readonly Buffer[] = [
-  Buffer.from([0x1f, 0x8b]),
-  Buffer.from('BZh'),
-  Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]),
-  Buffer.from([0x28, 0xb5, 0x2f, 0xfd]),
-];
-
 /** Opens a regular source file to look into it; undefined for anything else. The caller closes it. */
 export function openSourceFile(entry: CopyEntry, fd: number): number | undefined {
   if (entry.inline !== undefined || (entry.stat.mode & S_IFMT) !== S_IFREG) return undefined;
@@ -48,7 +41,7 @@ export async function archiveFormat(fd: number): Promise<ArchiveFormat | undefin
   const start = Buffer.alloc(BLOCK);
   const length = readSync(fd, start, 0, BLOCK, 0);
   if (isTarStart(start.subarray(0, length))) return 'tar';
-  if (!MAGICS.some((magic) => start.subarray(0, magic.length).equals(magic))) return undefined;
+  if (detectCompression(start.subarray(0, length)) === 'none') return undefined;
   try {
     return isTarStart(await firstBlock(decompress(contentOf(fd, CHUNK >> 4)))) ? 'compressed' : undefined;
   } catch (error) {
@@ -191,7 +184,7 @@ class Unpacker implements TarHandler {
 
   #nonDirectory(parent: TargetDirectory, name: Buffer, entry: TarEntry, attributes: CopyAttributes): void {
     const { type, devMajor, devMinor } = entry;
-    if (type === 'file') this.#file = { fd: parent.createFile(name, 0o600), name, attributes, position: 0 };
+    if (type === 'file') this.#file = { fd: parent.createFile(name, attributes.mode), name, attributes, position: 0 };
     else if (type === 'symlink') parent.symlink(name, entry.linkName, attributes);
     else if (type === 'hardlink') this.#hardLink(parent, name, entry);
     else if (type === 'fifo') parent.node(name, S_IFIFO, 0, 0, attributes);
