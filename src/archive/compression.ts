@@ -32,8 +32,10 @@ export function detectCompression(head: Uint8Array): DetectedCompression {
 export interface DecompressLimits {
   /** Uncompressed bytes. */
   readonly maxBytes?: number;
-  /** Uncompressed bytes per compressed one, enforced above `RATIO_FREE_BYTES`. */
+  /** Uncompressed bytes per compressed one. */
   readonly maxRatio?: number;
+  /** Uncompressed bytes below which any ratio is fine. */
+  readonly freeBytes?: number;
 }
 
 /** Sixteen times the largest file system that common storage drivers give a container by default. */
@@ -55,12 +57,13 @@ export async function* decompress(bytes: Bytes, limits: DecompressLimits = {}): 
   const output = await DECODERS[kind](all);
   const maxBytes = limits.maxBytes ?? MAX_DECOMPRESSED_BYTES;
   const maxRatio = limits.maxRatio ?? MAX_DECOMPRESSION_RATIO;
+  const freeBytes = limits.freeBytes ?? RATIO_FREE_BYTES;
   let size = 0;
   for await (const chunk of output) {
     size += chunk.length;
     if (size > maxBytes) throw tooLarge(kind, `it holds more than ${maxBytes} bytes`);
-    if (size > RATIO_FREE_BYTES && size > maxRatio * input.size && kind !== 'none') {
-      throw tooLarge(kind, `it grows more than ${maxRatio} times beyond ${RATIO_FREE_BYTES} bytes`);
+    if (size > freeBytes && size > maxRatio * input.size && kind !== 'none') {
+      throw tooLarge(kind, `it grows more than ${maxRatio} times, and beyond ${freeBytes} bytes`);
     }
     yield chunk;
   }

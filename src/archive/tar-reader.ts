@@ -73,8 +73,11 @@ class FoundQueue {
   }
 
   /** Content of the member that was taken last. */
-  async *content(): AsyncGenerator<Uint8Array, void, undefined> {
-    const member = this.#member;
+  content(): Bytes {
+    return this.#contentOf(this.#member);
+  }
+
+  async *#contentOf(member: number): Bytes {
     for (;;) {
       if (member !== this.#member) throw new Error('the content of a tar member was read after the next member');
       const found = await this.#peek();
