@@ -1,0 +1,70 @@
+/** The surroundings in which one instruction is evaluated: its environment, and what is noticed on the way. */
+import type { EditConfig } from '../spec/image-config.ts';
+import { lookupIn, NON_ENVIRONMENT_ARGS, noteUndefined, type UndefinedUse } from './build-args.ts';
+import { historyLine, stepText } from './created-by.ts';
+import { expandFragment } from './expand.ts';
+import type { Fragment } from './fragment.ts';
+import type { StageInstruction } from './instructions.ts';
+import type { StageState } from './stage-state.ts';
+import type { ConfigStep, Step, StepBase } from './step.ts';
+
+export interface Evaluated {
+  readonly step: Step;
+  readonly state: StageState;
+}
+
+/** What the evaluation of one instruction works with: the environment before it, and notes on the way. */
+export class Scope {
+  readonly state: StageState;
+  readonly #instruction: StageInstruction;
+  readonly #isTrigger: boolean;
+  readonly #undefinedUses: UndefinedUse[] = [];
+  #hasVariables = false;
+
+  constructor(state: StageState, instruction: StageInstruction, isTrigger: boolean) {
+    this.state = state;
+    this.#instruction = instruction;
+    this.#isTrigger = isTrigger;
+  }
+
+  /** Whether anything expanded so far held a variable. */
+  get hasVariables(): boolean {
+    return this.#hasVariables;
+  }
+
+  expand(fragment: Fragment, env: ReadonlyMap<string, string> = this.state.env): string {
+    const expansion = expandFragment(fragment, lookupIn(env), this.#instruction);
+    this.#hasVariables ||= expansion.variables.length > 0;
+    return noteUndefined(expansion, env.keys(), this.#undefinedUses);
+  }
+
+  expandWords(fragment: Fragment): readonly string[] {
+    const expansion = expandFragment(fragment, lookupIn(this.state.env), this.#instruction);
+    this.#hasVariables ||= expansion.variables.length > 0;
+    noteUndefined(expansion, this.state.env.keys(), this.#undefinedUses);
+    return expansion.words;
+  }
+
+  /** Notes unset variables that were found by other means; declared arguments without a value are no mistake. */
+  note(uses: readonly UndefinedUse[]): void {
+    this.#undefinedUses.push(...uses);
+  }
+
+  base(): StepBase {
+    const declared = new Set([...this.state.args.map(({ name }) => name), ...NON_ENVIRONMENT_ARGS]);
+    return {
+      instruction: this.#instruction,
+      span: this.#instruction.span,
+      isTrigger: this.#isTrigger,
+      stepText: stepText(this.#instruction.raw),
+      undefinedUses: this.#undefinedUses.filter(({ name }) => !declared.has(name)),
+    };
+  }
+
+  /** A step that edits the config and nothing else. */
+  config(edit: EditConfig, rebuilt: string, next: Partial<StageState> = {}): Evaluated {
+    const createdBy = historyLine(this.#instruction.raw, this.#hasVariables, rebuilt);
+    const step: ConfigStep = { ...this.base(), kind: 'config', edit, createdBy };
+    return { step, state: { ...this.state, ...next, config: edit(this.state.config) } };
+  }
+}
