@@ -82,14 +82,10 @@ export function encodePaxTime(time: Timestamp): string {
   return `${isNegative ? '-' : ''}${whole}.${digits}`;
 }
 
-/** One record with its length in front, which counts its own digits. */
-export function encodePaxRecord(key: string, value: Uint8Array | string): Buffer {
-  const valueBytes = typeof value === 'string' ? Buffer.from(value, 'latin1') : value;
-  const rest = key.length + valueBytes.length + 3;
+/** One record with its length in front, which counts its own digits. All strings are latin1: one char a byte. */
+export function encodePaxRecord(key: string, value: string): string {
+  const rest = key.length + value.length + 3;
   let length = rest + String(rest).length;
   if (rest + String(length).length !== length) length += 1;
-  const head = Buffer.from(`${length} ${key}=`, 'latin1');
-  return Buffer.concat([head, valueBytes, LINE_FEED], length);
+  return `${length} ${key}=${value}\n`;
 }
-
-const LINE_FEED = Buffer.from('\n');

@@ -44,10 +44,9 @@ const FLAGS: Readonly<Record<TarEntryType, number>> = {
  *   exceeds what ustar holds
  */
 export function encodeEntry(entry: TarEntry): Buffer {
-  const pax = isPlain(entry) ? undefined : paxHeader(entry);
-  const blocks = Buffer.alloc((pax?.length ?? 0) + BLOCK_SIZE);
-  pax?.copy(blocks);
-  writeHeader(blocks, pax?.length ?? 0, entry);
+  const records = isPlain(entry) ? '' : paxRecords(entry);
+  const blocks = Buffer.alloc(paxLength(records) + BLOCK_SIZE);
+  writeBlocks(blocks, 0, entry, records);
   return blocks;
 }
 
@@ -58,17 +57,22 @@ export function encodeEntry(entry: TarEntry): Buffer {
  * @throws as `encodeEntry`
  */
 export function encodeEntryInto(target: Buffer, offset: number, entry: TarEntry): number {
-  const room = target.length - offset;
-  if (room < BLOCK_SIZE) return 0;
-  if (isPlain(entry)) {
-    target.fill(0, offset, offset + BLOCK_SIZE);
-    writeHeader(target, offset, entry);
-    return BLOCK_SIZE;
-  }
-  const blocks = encodeEntry(entry);
-  if (blocks.length > room) return 0;
-  blocks.copy(target, offset);
-  return blocks.length;
+  const records = isPlain(entry) ? '' : paxRecords(entry);
+  const length = paxLength(records) + BLOCK_SIZE;
+  if (length > target.length - offset) return 0;
+  target.fill(0, offset, offset + length);
+  writeBlocks(target, offset, entry, records);
+  return length;
+}
+
+/** Bytes of the PAX header that these records take. */
+function paxLength(records: string): number {
+  return records.length === 0 ? 0 : BLOCK_SIZE + records.length + padding(records.length).length;
+}
+
+function writeBlocks(target: Buffer, offset: number, entry: TarEntry, records: string): void {
+  if (records.length > 0) writePaxHeader(target, offset, records);
+  writeHeader(target, offset + paxLength(records), entry);
 }
 
 /** Whether ustar holds everything, without a search for a place to split the name. */
@@ -113,55 +117,59 @@ function sizeOf(entry: TarEntry): number {
   return entry.type === 'file' ? entry.size : 0;
 }
 
-/** The PAX header with its content, or undefined when ustar holds everything after all. */
-function paxHeader(entry: TarEntry): Buffer | undefined {
-  const records = paxRecords(entry);
-  if (records.length === 0) return undefined;
-  const content = Buffer.concat(records);
-  if (content.length > DEFAULT_TAR_LIMITS.maxExtensionBytes) {
-    throw new BuilderError(
-      'tar.invalid',
-      `cannot write ${JSON.stringify(entry.name.toString('utf8'))} to a tar archive: its name and extended ` +
-        `attributes take ${content.length} bytes, more than readers accept`,
-      { facts: { bytes: content.length } },
-    );
-  }
-  const blocks = Buffer.alloc(BLOCK_SIZE + content.length + padding(content.length).length);
-  const header = new HeaderBlock(blocks, 0);
+function writePaxHeader(target: Buffer, offset: number, records: string): void {
+  const header = new HeaderBlock(target, offset);
   header.bytes(0, PAX_HEADER_NAME, NAME_LENGTH);
-  header.attributes(0o644, 0, 0, content.length, 0, TYPE_FLAG.pax);
+  header.attributes(0o644, 0, 0, records.length, 0, TYPE_FLAG.pax);
   header.finish();
-  content.copy(blocks, BLOCK_SIZE);
-  return blocks;
+  target.write(records, offset + BLOCK_SIZE, 'latin1');
 }
 
-/** Records in a fixed order: path, linkpath, uid, gid, size, mtime, then attributes by name. */
-function paxRecords(entry: TarEntry): Buffer[] {
-  const records: Buffer[] = [];
+/**
+ * What ustar cannot hold, as PAX records (latin1: one char a byte), empty when it holds everything after all. In a
+ * fixed order: path, linkpath, uid, gid, size, mtime, then attributes by name.
+ */
+function paxRecords(entry: TarEntry): string {
+  const { linkName, uid, gid, mtime } = entry;
   const path = pathOf(entry);
   const size = sizeOf(entry);
-  if (!isAscii(path) || splitPath(path) === -1) records.push(encodePaxRecord('path', path));
-  if (!isAscii(entry.linkName) || entry.linkName.length > NAME_LENGTH) {
-    records.push(encodePaxRecord('linkpath', entry.linkName));
+  let records = '';
+  if (!isAscii(path) || splitPath(path) === -1) records += encodePaxRecord('path', path.toString('latin1'));
+  if (!isAscii(linkName) || linkName.length > NAME_LENGTH) {
+    records += encodePaxRecord('linkpath', linkName.toString('latin1'));
   }
-  if (entry.uid > MAX_OCTAL_7) records.push(encodePaxRecord('uid', String(entry.uid)));
-  if (entry.gid > MAX_OCTAL_7) records.push(encodePaxRecord('gid', String(entry.gid)));
-  if (size > MAX_OCTAL_11) records.push(encodePaxRecord('size', String(size)));
-  if (clampTime(entry.mtime) !== entry.mtime.seconds || entry.mtime.nanoseconds !== 0) {
-    records.push(encodePaxRecord('mtime', encodePaxTime(entry.mtime)));
+  if (uid > MAX_OCTAL_7) records += encodePaxRecord('uid', String(uid));
+  if (gid > MAX_OCTAL_7) records += encodePaxRecord('gid', String(gid));
+  if (size > MAX_OCTAL_11) records += encodePaxRecord('size', String(size));
+  if (clampTime(mtime) !== mtime.seconds || mtime.nanoseconds !== 0) {
+    records += encodePaxRecord('mtime', encodePaxTime(mtime));
   }
-  return [...records, ...xattrRecords(entry.xattrs)];
+  if (entry.xattrs.size > 0) records += xattrRecords(entry.xattrs);
+  requireReadable(entry, records.length);
+  return records;
 }
 
-function xattrRecords(xattrs: ReadonlyMap<string, Buffer>): Buffer[] {
+function requireReadable(entry: TarEntry, bytes: number): void {
+  if (bytes <= DEFAULT_TAR_LIMITS.maxExtensionBytes) return;
+  const name = JSON.stringify(entry.name.toString('utf8'));
+  throw new BuilderError(
+    'tar.invalid',
+    `cannot write ${name} to a tar archive: its name and extended attributes take ${bytes} bytes, more than readers accept`,
+    { facts: { bytes } },
+  );
+}
+
+function xattrRecords(xattrs: ReadonlyMap<string, Buffer>): string {
   const named = [...xattrs].map(([name, value]) => ({ name: Buffer.from(name).toString('latin1'), value }));
   named.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return named.map(({ name, value }) => {
-    // "=" would end the key too early; libarchive's spelling escapes it.
-    if (!name.includes('=')) return encodePaxRecord(`SCHILY.xattr.${name}`, value);
-    const escaped = name.replace(/[%=]/g, (char) => (char === '=' ? '%3D' : '%25'));
-    return encodePaxRecord(`LIBARCHIVE.xattr.${escaped}`, value.toString('base64').replace(/=+$/, ''));
-  });
+  return named.map(({ name, value }) => xattrRecord(name, value)).join('');
+}
+
+function xattrRecord(name: string, value: Buffer): string {
+  // "=" would end the key too early; libarchive's spelling escapes it.
+  if (!name.includes('=')) return encodePaxRecord(`SCHILY.xattr.${name}`, value.toString('latin1'));
+  const escaped = name.replace(/[%=]/g, (char) => (char === '=' ? '%3D' : '%25'));
+  return encodePaxRecord(`LIBARCHIVE.xattr.${escaped}`, value.toString('base64').replace(/=+$/, ''));
 }
 
 function clampTime(time: Timestamp): number {
