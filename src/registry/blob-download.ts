@@ -6,7 +6,7 @@
 import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Bytes } from '../spec/target.ts';
-import type { HttpResponse } from './http-client.ts';
+import type { HttpResponse } from './http-exchange.ts';
 import { isRetryable, pause, pauseBefore } from './retry.ts';
 import type { RegistrySession } from './session.ts';
 

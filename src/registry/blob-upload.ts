@@ -10,7 +10,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, digestFromHex } from '../spec/digest.ts';
 import type { Bytes } from '../spec/target.ts';
 import { readBounded } from './bounded-body.ts';
-import type { HttpResponse } from './http-client.ts';
+import type { HttpResponse } from './http-exchange.ts';
 import { followable } from './private-address.ts';
 import { isRetryable, pause, pauseBefore, withRetry } from './retry.ts';
 import type { RegistrySession } from './session.ts';

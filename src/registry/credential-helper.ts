@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { BuilderError } from '../report/builder-error.ts';
-import type { Credentials } from './credentials.ts';
+import type { Credentials } from './credential.ts';
 import type { Environment } from './proxy.ts';
 
 /** A helper may ask its keyring's user; it must still not hang a build for ever. */

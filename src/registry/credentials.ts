@@ -7,13 +7,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import { type AuthEntry, type AuthFile, readAuthFile, updateAuthFile } from './auth-file.ts';
+import type { Credentials } from './credential.ts';
 import { askHelper, eraseFromHelper, listHelper, storeInHelper } from './credential-helper.ts';
 import type { Environment } from './proxy.ts';
-
-export type Credentials =
-  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
-  /** A refresh token that is exchanged for bearer tokens. */
-  | { readonly kind: 'identity-token'; readonly token: string };
 
 export interface CredentialOptions {
   /** Given by the user: the only file that is read and written; must exist to be read. */

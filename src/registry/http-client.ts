@@ -3,12 +3,12 @@
  * 10 s to connect (in the agents), 30 s for the answer to begin, 30 s of standstill or crawl while a body moves.
  */
 import { setMaxListeners } from 'node:events';
-import type { Agent } from 'node:http';
 import { Readable } from 'node:stream';
 import fetch from 'node-fetch';
 import type { Bytes } from '../spec/target.ts';
 import { VERSION } from '../spec/version.ts';
-import { type Attempt, errorOfConnection } from './registry-error.ts';
+import type { HttpRequest, HttpResponse, HttpTimeouts } from './http-exchange.ts';
+import { errorOfConnection } from './registry-error.ts';
 import { isPassingErrno } from './retry.ts';
 
 export const HEADERS_TIMEOUT_MS = 30_000;
@@ -16,30 +16,7 @@ export const IDLE_TIMEOUT_MS = 30_000;
 /** Fewer bytes than this in one idle period count as standstill: one byte a second must not hold a build for days. */
 const MIN_BYTES_PER_PERIOD = 4096;
 
-export interface HttpTimeouts {
-  readonly headersMs: number;
-  readonly idleMs: number;
-}
-
 export const DEFAULT_TIMEOUTS: HttpTimeouts = { headersMs: HEADERS_TIMEOUT_MS, idleMs: IDLE_TIMEOUT_MS };
-
-export interface HttpRequest extends Attempt {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | { readonly content: Bytes; readonly size: number };
-  readonly agent: Agent;
-  readonly timeouts: HttpTimeouts;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface HttpResponse {
-  readonly status: number;
-  readonly url: URL;
-  header(name: string): string | undefined;
-  /** Raw bytes, never decoded; reading it twice is an error. Leaving the loop early closes the connection. */
-  readonly body: Bytes;
-  /** Gives the connection back without reading the body. */
-  discard(): void;
-}
 
 /** Raised into a stream or request that stands still. */
 function standstill(what: string, ms: number): Error {

@@ -1,7 +1,7 @@
 /** Errors of registries: method, redacted URL, status, the registry's own codes, and whether trying again makes sense. */
 import { BuilderError } from '../report/builder-error.ts';
 import { readBounded } from './bounded-body.ts';
-import type { HttpResponse } from './http-client.ts';
+import type { Attempt, HttpResponse } from './http-exchange.ts';
 import { isPassingStatus, retryAfterMs } from './retry.ts';
 
 /** Bytes of an error body that are read; the rest says nothing more. */
@@ -39,13 +39,6 @@ export function parseSpecErrors(text: string): readonly SpecError[] {
     if (typeof code !== 'string') return [];
     return [{ code: printable(code), message: typeof message === 'string' ? printable(message) : '' }];
   });
-}
-
-/** What the caller was doing: `fetch blob sha256:…`. */
-export interface Attempt {
-  readonly purpose: string;
-  readonly method: string;
-  readonly url: URL;
 }
 
 /** Makes the error for an answer nobody asked for; reads at most 64 KiB of its body. */

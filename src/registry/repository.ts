@@ -13,7 +13,7 @@ import type { Bytes, Cancellable, MountsBlobs, Target } from '../spec/target.ts'
 import { openBlob } from './blob-download.ts';
 import { placeOf, type UploadPlace, uploadBlob, uploadUnsized } from './blob-upload.ts';
 import { readBounded } from './bounded-body.ts';
-import type { HttpResponse } from './http-client.ts';
+import type { HttpResponse } from './http-exchange.ts';
 import { followable } from './private-address.ts';
 import { errorOfResponse } from './registry-error.ts';
 import { RegistrySession, type SessionOptions } from './session.ts';

@@ -9,8 +9,9 @@ import { isJsonObject, parseStrictJson } from '../spec/strict-json.ts';
 import type { AgentPool } from './agent-pool.ts';
 import { readBounded } from './bounded-body.ts';
 import type { Challenge } from './challenge.ts';
-import type { Credentials } from './credentials.ts';
-import { exchange, type HttpTimeouts } from './http-client.ts';
+import type { Credentials } from './credential.ts';
+import { exchange } from './http-client.ts';
+import type { HttpTimeouts } from './http-exchange.ts';
 import { followable, sameOrigin } from './private-address.ts';
 import { errorOfResponse } from './registry-error.ts';
 

@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   // copy
   'copy.source-missing': 'A source of COPY, ADD, copy or add does not exist.',
   'copy.invalid': 'A copy cannot be done as asked.',
+  'copy.fetch-failed': 'A remote source of ADD cannot be fetched.',
   // spec
   'reference.invalid': 'An image reference is not well-formed.',
   'manifest.invalid': 'A manifest, index or config is not well-formed.',

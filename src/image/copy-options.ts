@@ -1,0 +1,46 @@
+/** What a copy can be asked for besides source and destination. */
+import type { Emit } from '../report/event.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { DiffId } from '../spec/digest.ts';
+import type { ImageFormat } from '../spec/media-type.ts';
+import type { Platform } from '../spec/platform.ts';
+import type { Bytes, Cancellable } from '../spec/target.ts';
+
+/** What takes a layer's place at the destination. */
+export type LayerReplacement =
+  /** Content of known digest, as a blob kept from an earlier push is. */
+  | { readonly descriptor: Descriptor; open(): Promise<Bytes> }
+  /** Content that is made while it is sent; its digest is known at its end. */
+  | {
+      readonly mediaType: string;
+      readonly annotations?: Readonly<Record<string, string>>;
+      readonly content: Bytes;
+    };
+
+export interface SourceLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: DiffId;
+  /** Position in the manifest, 0 is the lowest layer. */
+  readonly index: number;
+  open(): Promise<Bytes>;
+}
+
+/** undefined leaves the layer as it is. */
+export type TransformLayer = (layer: SourceLayer, o: Cancellable) => Promise<LayerReplacement | undefined>;
+
+export interface CopyOptions extends Cancellable {
+  /** Which images of an index; default the one for this machine. One platform gives a single image, several an index. */
+  readonly platforms?: readonly Platform[] | 'all' | undefined;
+  /** Blobs moved at the same time, default 6. */
+  readonly concurrency?: number | undefined;
+  readonly emit?: Emit | undefined;
+  /** Media types at the destination; default those of the source, or what the destination requires. */
+  readonly format?: ImageFormat | undefined;
+  /** Called for every layer before it is looked for at the destination. */
+  readonly transformLayer?: TransformLayer | undefined;
+  /** Other repositories of the destination's registry whose blobs may be mounted. */
+  readonly mountFrom?: readonly string[] | undefined;
+  /** Attempts after the first for a blob that broke off on its way, default 3. */
+  readonly retries?: number | undefined;
+  readonly retryDelayMs?: number | undefined;
+}

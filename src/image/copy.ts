@@ -1,0 +1,238 @@
+/**
+ * The one transfer engine: an image, or an index with some or all of its images, from one place to another. Blobs go
+ * first and in parallel, each only if it is missing; manifests follow as the raw bytes they are, unless something in
+ * them had to change; the name comes last, so that nobody ever sees a name without its content.
+ */
+
+import { BuilderError } from '../report/builder-error.ts';
+import type { Emit } from '../report/event.ts';
+import { silent } from '../report/event.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type DiffId, digestOf } from '../spec/digest.ts';
+import type { ImageIndex, Manifest } from '../spec/manifest.ts';
+import { type ImageFormat, isIndex, isNonDistributable } from '../spec/media-type.ts';
+import { formatPlatform, hostPlatform, type Platform } from '../spec/platform.ts';
+import { MAX_DOCUMENT_BYTES, parseImageConfig, parseManifest } from '../spec/schema.ts';
+import type { Bytes, Cancellable, ReadTarget, Target } from '../spec/target.ts';
+import { BlobTransfer } from './blob-transfer.ts';
+import { choosePlatform, isAttestation } from './choose-platform.ts';
+import { convertIndex, convertManifest, formatOf } from './convert-manifest.ts';
+import type { CopyOptions } from './copy-options.ts';
+import { atDestination, fromSource, readDocument } from './copy-side.ts';
+import { forEachLimited } from './limited.ts';
+
+const DEFAULT_CONCURRENCY = 6;
+/** Nobody nests indexes deeper; a hostile registry could. */
+const MAX_INDEX_DEPTH = 4;
+
+/**
+ * Copies `name` of `from` to `newName` of `to` (`''` stands for the name a location itself has) and gives the
+ * descriptor of what `newName` now is.
+ * @throws `platform.not-found`, `manifest.invalid`, `blob.digest-mismatch`, and what the two places throw; messages
+ *   begin with `source:` or `destination:`
+ */
+export async function copyImage(
+  from: ReadTarget,
+  name: string,
+  to: Target,
+  newName: string,
+  o: CopyOptions = {},
+): Promise<Descriptor> {
+  return new ImageCopy(from, to, o).run(name, newName);
+}
+
+interface Document {
+  readonly descriptor: Descriptor;
+  readonly raw: Uint8Array;
+}
+
+class ImageCopy {
+  readonly #from: ReadTarget;
+  readonly #to: Target;
+  readonly #o: CopyOptions;
+  readonly #emit: Emit;
+  readonly #blobs: BlobTransfer;
+
+  constructor(from: ReadTarget, to: Target, o: CopyOptions) {
+    this.#from = from;
+    this.#to = to;
+    this.#o = o;
+    this.#emit = o.emit ?? silent;
+    this.#blobs = new BlobTransfer(from, to, o);
+  }
+
+  async run(name: string, newName: string): Promise<Descriptor> {
+    const { signal } = this.#o;
+    this.#emit({ type: 'transfer', id: 'source', label: 'Getting image source signatures', state: 'done' });
+    const top = await this.#chosen(await fromSource(() => this.#from.resolve(name, { signal })), name);
+    const document = await this.#copyDocument(top, 0);
+    this.#emit({ type: 'transfer', id: 'manifest', label: 'Writing manifest to image destination', state: 'done' });
+    await this.#finish(document, newName);
+    return document.descriptor;
+  }
+
+  /** Where one platform is wanted, the copy starts below the index. */
+  async #chosen(top: Descriptor, name: string): Promise<Descriptor> {
+    const { platforms } = this.#o;
+    let found = top;
+    for (let depth = 0; isIndex(found.mediaType); depth++) {
+      const wanted = platforms ?? [hostPlatform()];
+      if (wanted === 'all' || wanted.length > 1) return found;
+      this.#checkDepth(depth);
+      const { value } = await this.#readIndex(found);
+      found = choosePlatform(value, wanted[0] ?? hostPlatform(), name === '' ? found.digest : name);
+    }
+    return found;
+  }
+
+  #checkDepth(depth: number): void {
+    if (depth < MAX_INDEX_DEPTH) return;
+    throw new BuilderError('manifest.invalid', `source: the index is nested more than ${MAX_INDEX_DEPTH} deep`);
+  }
+
+  async #readIndex(d: Descriptor): Promise<{ readonly raw: Uint8Array; readonly value: ImageIndex }> {
+    const raw = await this.#read(d);
+    const parsed = await fromSource(() => parseManifest(raw, d.mediaType));
+    if (parsed.kind === 'index') return { raw, value: parsed.value };
+    throw new BuilderError('manifest.invalid', `source: ${d.digest} was said to be an index, but is a manifest`);
+  }
+
+  #read(d: Descriptor): Promise<Uint8Array> {
+    return readDocument(this.#from, d, MAX_DOCUMENT_BYTES, this.#o.signal);
+  }
+
+  async #copyDocument(d: Descriptor, depth: number): Promise<Document> {
+    return isIndex(d.mediaType) ? this.#copyIndex(d, depth) : this.#copyManifest(d);
+  }
+
+  #formatFor(mediaType: string): ImageFormat {
+    const required = (this.#to as { readonly requiredFormat?: ImageFormat }).requiredFormat;
+    return this.#o.format ?? required ?? formatOf(mediaType);
+  }
+
+  async #copyManifest(d: Descriptor): Promise<Document> {
+    const raw = await this.#read(d);
+    const parsed = await fromSource(() => parseManifest(raw, d.mediaType));
+    if (parsed.kind !== 'manifest') {
+      throw new BuilderError('manifest.invalid', `source: ${d.digest} was said to be a manifest, but is an index`);
+    }
+    const manifest = parsed.value;
+    const layers = await this.#copyBlobs(manifest);
+    const format = this.#formatFor(parsed.mediaType);
+    const isUnchanged = layers.every((layer, i) => layer === manifest.layers[i]);
+    if (isUnchanged && format === formatOf(parsed.mediaType)) {
+      return { descriptor: { ...d, mediaType: parsed.mediaType }, raw };
+    }
+    return rewritten(d, convertManifest({ ...manifest, layers }, format));
+  }
+
+  /** Moves config and layers; gives the layers as they are at the destination. */
+  async #copyBlobs(manifest: Manifest): Promise<readonly Descriptor[]> {
+    const { transformLayer, signal, concurrency } = this.#o;
+    const diffIds = transformLayer === undefined ? undefined : await this.#diffIds(manifest);
+    const layers = [...manifest.layers];
+    const tasks = layers.map((layer, index) => async (s: AbortSignal): Promise<void> => {
+      layers[index] = await this.#copyLayer(layer, index, diffIds?.[index], s);
+    });
+    tasks.push(async (s) => this.#blobs.copy(manifest.config, `Copying config ${manifest.config.digest}`, s));
+    await forEachLimited(tasks, concurrency ?? DEFAULT_CONCURRENCY, signal, (task, s) => task(s));
+    return layers;
+  }
+
+  async #diffIds(manifest: Manifest): Promise<readonly DiffId[]> {
+    const raw = await this.#read(manifest.config);
+    const { rootfs } = await fromSource(() => parseImageConfig(raw));
+    if (rootfs.diff_ids.length === manifest.layers.length) return rootfs.diff_ids;
+    throw new BuilderError(
+      'manifest.invalid',
+      `source: the manifest lists ${manifest.layers.length} layers, but its config ${rootfs.diff_ids.length}`,
+    );
+  }
+
+  async #copyLayer(
+    layer: Descriptor,
+    index: number,
+    diffId: DiffId | undefined,
+    signal: AbortSignal,
+  ): Promise<Descriptor> {
+    const { transformLayer } = this.#o;
+    if (transformLayer !== undefined && diffId !== undefined && !isNonDistributable(layer.mediaType)) {
+      const source = { descriptor: layer, diffId, index, open: () => this.#from.open(layer, { signal }) };
+      const replacement = await fromSource(() => transformLayer(source, { signal }));
+      if (replacement !== undefined) return this.#blobs.replace(layer, replacement, signal);
+    }
+    // Such a layer is fetched by those who may have it; where the source has no copy either, that is as it should be.
+    if (isNonDistributable(layer.mediaType) && !(await fromSource(() => this.#from.exists(layer, { signal }))))
+      return layer;
+    await this.#blobs.copy(layer, `Copying blob ${layer.digest}`, signal);
+    return layer;
+  }
+
+  async #copyIndex(d: Descriptor, depth: number): Promise<Document> {
+    this.#checkDepth(depth);
+    const { raw, value } = await this.#readIndex(d);
+    const wanted = this.#wantedEntries(value, d);
+    const entries: Descriptor[] = [];
+    for (const [i, entry] of wanted.entries()) {
+      const platform = entry.platform === undefined ? '' : ` for ${formatPlatform(entry.platform)}`;
+      const text = `Copying image ${entry.digest}${platform} (${i + 1}/${wanted.length})`;
+      this.#emit({ type: 'note', text });
+      const child = await this.#copyDocument(entry, depth + 1);
+      await this.#push(child);
+      entries.push(child.descriptor);
+    }
+    const format = this.#formatFor(value.mediaType ?? d.mediaType);
+    const isUnchanged =
+      entries.length === value.manifests.length && entries.every((e, i) => e.digest === value.manifests[i]!.digest);
+    if (isUnchanged && format === formatOf(d.mediaType)) return { descriptor: d, raw };
+    return rewritten(d, convertIndex(value, entries, format));
+  }
+
+  /** All entries, or the best for each platform with the attestations that belong to them. */
+  #wantedEntries(index: ImageIndex, d: Descriptor): readonly Descriptor[] {
+    const { platforms } = this.#o;
+    if (platforms === 'all' || platforms === undefined) return index.manifests;
+    const chosen = new Set(platforms.map((platform) => choosePlatform(index, platform, d.digest)));
+    const digests = new Set<string>([...chosen].map((entry) => entry.digest));
+    return index.manifests.filter(
+      (entry) =>
+        chosen.has(entry) ||
+        (isAttestation(entry) && digests.has(entry.annotations?.['vnd.docker.reference.digest'] ?? '')),
+    );
+  }
+
+  async #push({ descriptor, raw }: Document): Promise<void> {
+    const { signal } = this.#o;
+    await atDestination(() => this.#to.push(descriptor, once(raw), { signal }));
+  }
+
+  async #finish(document: Document, newName: string): Promise<void> {
+    const { signal } = this.#o;
+    const { descriptor, raw } = document;
+    const to = this.#to;
+    if (pushesNamed(to)) return atDestination(() => to.pushNamed(descriptor, once(raw), newName, { signal }));
+    await this.#push(document);
+    await atDestination(() => to.tag(descriptor, newName, { signal }));
+  }
+}
+
+/** Optional power: name a manifest in the request that stores it. */
+interface PushesNamed {
+  pushNamed(d: Descriptor, content: Bytes, name: string, o?: Cancellable): Promise<void>;
+}
+
+function pushesNamed(target: object): target is PushesNamed {
+  return 'pushNamed' in target && typeof target.pushNamed === 'function';
+}
+
+/** A document with new bytes; what its descriptor says about it otherwise stays. */
+function rewritten(d: Descriptor, document: Manifest | ImageIndex): Document {
+  const raw = Buffer.from(JSON.stringify(document));
+  const mediaType = document.mediaType ?? d.mediaType;
+  const { data: _stale, ...rest } = d;
+  return { descriptor: { ...rest, mediaType, digest: digestOf(raw), size: raw.length }, raw };
+}
+
+async function* once(content: Uint8Array): Bytes {
+  yield content;
+}
