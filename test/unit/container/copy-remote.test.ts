@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fetchUrl, nameInUrl } from '../../../src/container/remote-source.ts';
+import { digestOf } from '../../../src/spec/digest.ts';
+
+async function serve(t: TestContext, listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function directoryFor(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'fetch-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+const env = {};
+
+test('a file is saved under the name of the URL, mode 0600, with the time of Last-Modified', async (t) => {
+  const base = await serve(t, (_, response) => {
+    response.setHeader('Last-Modified', 'Thu, 01 Jan 2015 00:00:07 GMT');
+    response.end('content');
+  });
+  const directory = directoryFor(t);
+  const file = await fetchUrl(`${base}/a/some%20file.tgz?token=1`, { directory, env });
+  assert.deepEqual(file, {
+    name: 'some file.tgz',
+    digest: digestOf('content'),
+    sizeBytes: 7,
+    lastModified: { seconds: 1420070407, nanoseconds: 0 },
+  });
+  const stat = statSync(join(directory, 'some file.tgz'));
+  assert.equal(stat.mode & 0o7777, 0o600);
+  assert.equal(stat.mtimeMs, 1420070407000);
+  assert.equal(readFileSync(join(directory, file.name), 'utf8'), 'content');
+});
+
+test('names that are no plain file names are not used', () => {
+  const names = ['/', '/a/', '/..%2f..%2fetc%2fx', '/%2e%2e', '/a%00b', '/a%0ab', '/%ff', `/${'x'.repeat(256)}`];
+  for (const path of names) assert.equal(nameInUrl(`http://h${path}`), undefined, path);
+  assert.equal(nameInUrl('http://h/a/b.tar.gz?x=/y#z'), 'b.tar.gz');
+});
+
+test('Content-Disposition does not name the file', async (t) => {
+  const base = await serve(t, (_, response) => {
+    response.setHeader('Content-Disposition', 'attachment; filename=../../x');
+    response.end('x');
+  });
+  const directory = directoryFor(t);
+  assert.equal((await fetchUrl(`${base}/`, { directory, env })).name, 'download');
+  assert.deepEqual(readdirSync(directory), ['download']);
+});
+
+test('a checksum is verified and a mismatch leaves nothing behind', async (t) => {
+  const base = await serve(t, (_, response) => response.end('content'));
+  const directory = directoryFor(t);
+  await fetchUrl(`${base}/f`, { directory, env, checksum: digestOf('content') });
+  rmSync(join(directory, 'f'));
+  await assert.rejects(fetchUrl(`${base}/f`, { directory, env, checksum: digestOf('other') }), {
+    code: 'blob.digest-mismatch',
+  });
+  await assert.rejects(fetchUrl(`${base}/f`, { directory, env, checksum: 'md5:1' }), { code: 'copy.invalid' });
+  assert.deepEqual(readdirSync(directory), []);
+});
+
+test('credentials follow a redirect on the same origin and no further', async (t) => {
+  const seen: [string, string | undefined][] = [];
+  const note = (request: IncomingMessage): unknown => seen.push([request.url!, request.headers.authorization]);
+  const other = await serve(t, (request, response) => {
+    note(request);
+    response.end('far');
+  });
+  const base = await serve(t, (request, response) => {
+    note(request);
+    const to = request.url === '/start' ? '/near' : `${other}/far`;
+    response.writeHead(302, { Location: to }).end();
+  });
+  const headers = { Authorization: 'Bearer secret' };
+  await fetchUrl(`${base}/start`, { directory: directoryFor(t), env, headers });
+  assert.deepEqual(seen, [
+    ['/start', 'Bearer secret'],
+    ['/near', 'Bearer secret'],
+    ['/far', undefined],
+  ]);
+});
+
+test('a login in the URL is sent as a header and not shown', async (t) => {
+  let seen: string | undefined;
+  const base = await serve(t, (request, response) => {
+    seen = request.headers.authorization;
+    response.writeHead(404).end();
+  });
+  const url = base.replace('http://', 'http://me:pass@');
+  await assert.rejects(fetchUrl(`${url}/f?key=1`, { directory: directoryFor(t), env }), (error: Error) => {
+    assert.match(error.message, /status 404/);
+    assert.doesNotMatch(error.message, /pass|key/);
+    return true;
+  });
+  assert.equal(seen, `Basic ${Buffer.from('me:pass').toString('base64')}`);
+});
+
+for (const [to, why] of [
+  ['file:///etc/passwd', /scheme "file:"/],
+  ['http://169.254.169.254/latest/meta-data', /private address 169\.254\.169\.254/],
+  ['http://2852039166/', /private address/],
+  ['http://localhost:1/', /private address/],
+  ['/again', /more than 10 redirects/],
+] as const) {
+  test(`a redirect to ${to} is not followed`, async (t) => {
+    const base = await serve(t, (_, response) => response.writeHead(302, { Location: to }).end());
+    const directory = directoryFor(t);
+    await assert.rejects(
+      fetchUrl(`${base}/f`, { directory, env }),
+      (error: { code: string; message: string }) => error.code === 'copy.fetch-failed' && why.test(error.message),
+    );
+    assert.deepEqual(readdirSync(directory), []);
+  });
+}
+
+test('other schemes are refused', async (t) => {
+  for (const url of ['ftp://h/f', 'file:///etc/passwd', 'nothing']) {
+    await assert.rejects(fetchUrl(url, { directory: directoryFor(t), env }), { code: 'copy.fetch-failed' });
+  }
+});
+
+test('an answer that ends early, never ends or stands still is an error', async (t) => {
+  const base = await serve(t, (request, response) => {
+    if (request.url === '/short') {
+      response.writeHead(200, { 'Content-Length': '100' }).write('x');
+      setTimeout(() => response.destroy(), 50);
+    } else if (request.url === '/large') {
+      response.writeHead(200, { 'Content-Length': '100000' }).end('x'.repeat(100000));
+    } else if (request.url === '/endless') {
+      const more = (): void => void response.write('x'.repeat(1000), () => setImmediate(more));
+      more();
+    } else response.write('x');
+  });
+  const directory = directoryFor(t);
+  const timeouts = { headersMs: 1000, idleMs: 200 };
+  for (const path of ['/short', '/large', '/endless', '/still']) {
+    await assert.rejects(fetchUrl(base + path, { directory, env, maxBytes: 10_000, timeouts }), path);
+    assert.deepEqual(readdirSync(directory), [], path);
+  }
+});
