@@ -1,6 +1,6 @@
 /** What every verb works with: the store, the snapshots in it, and how to speak to the outside. */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { Emit } from '../report/event.ts';
 import { chooseDriver, openSnapshotter } from '../rootfs/open-snapshotter.ts';
 import type { Snapshotter } from '../rootfs/snapshotter.ts';
@@ -34,11 +34,31 @@ export interface EngineOptions extends Omit<Engine, 'store' | 'snapshots' | type
 
 export type StorageDriver = Snapshotter['driver'];
 
+let keys = 0;
+
+/** Key of an active snapshot that belongs to this process alone and is swept when it is gone. */
+export function temporaryKey(engine: Engine): string {
+  keys += 1;
+  return `${basename(engine.store.scratch.path)}.${keys}`;
+}
+
+const TEMPORARY = /^(p-\w{6})\.\d+/;
+
+/** Removes active snapshots whose process died. */
+async function sweepActive(snapshots: Snapshotter, paths: StorePaths): Promise<void> {
+  const { active } = await snapshots.list();
+  for (const key of active.keys()) {
+    const owner = TEMPORARY.exec(key)?.[1];
+    if (owner !== undefined && !existsSync(join(paths.tmp, owner))) await snapshots.removeActive(key);
+  }
+}
+
 /** @throws `sys.not-permitted`, `driver.unavailable`, `store.format` */
 export async function openEngine(o: EngineOptions): Promise<Engine> {
   const store = await openStore<WorkingContainer, StepResult>(o.root, o.runroot);
   const driver = o.driver ?? rememberedDriver(store.paths);
   const snapshots = await openSnapshotter(driver, join(store.paths.rootfs, driver));
+  await sweepActive(snapshots, store.paths);
   return {
     store,
     snapshots,

@@ -31,9 +31,9 @@ import { readSecret, type SecretSource } from './secret-source.ts';
 import type { SshAgent } from './ssh-agent.ts';
 
 /** Where mounts of one run come from. */
-export interface MountOrigins {
-  /** Root of a stage, image or context, visible until the run ends; `undefined` names the build context. */
-  open(from: string | undefined): Promise<string>;
+export interface MountOrigins<Mount extends ResolvedMount = ResolvedMount> {
+  /** Root of the stage, image or context a bind or cache mount reads from; visible until the run ends. */
+  open(mount: Mount): Promise<string>;
   readonly secrets: ReadonlyMap<string, SecretSource>;
   readonly agents: ReadonlyMap<string, SshAgent>;
   /** Prefix of cache ids, so that builds that must not share do not. */
@@ -48,14 +48,14 @@ export interface StagedMounts extends AsyncDisposable {
 }
 
 /** @throws `path.escapes`, `copy.source-missing`, `usage.invalid` for a required secret or agent that is missing */
-export async function stageMounts(
+export async function stageMounts<Mount extends ResolvedMount>(
   engine: Engine,
-  requests: readonly ResolvedMount[],
+  requests: readonly Mount[],
   volumes: readonly string[],
-  origins: MountOrigins,
+  origins: MountOrigins<Mount>,
 ): Promise<StagedMounts> {
   await using cleanup = new CleanupStack();
-  const stage = new Stage(engine, origins, cleanup);
+  const stage = new Stage(engine, origins as MountOrigins, cleanup);
   const mounts: RunMount[] = [];
   const env: string[] = [];
   for (const request of requests) {
@@ -105,7 +105,7 @@ class Stage {
   }
 
   async #bind(m: Extract<ResolvedMount, { type: 'bind' }>): Promise<Staged> {
-    const source = await this.#pin(await this.#origins.open(m.from), m.source);
+    const source = await this.#pin(await this.#origins.open(m), m.source);
     const { target } = m;
     // Writes never reach the source: they go to a layer that is thrown away.
     const mount: RunMount = m.readOnly
@@ -190,7 +190,7 @@ class Stage {
     removeTree(fresh);
     mkdirSync(fresh, { mode: 0o700 });
     if (m.from !== undefined) {
-      using from = new RootDirectory(await this.#origins.open(m.from));
+      using from = new RootDirectory(await this.#origins.open(m));
       const source = from.openDirectory(m.source === '' ? '.' : m.source);
       const to = openat(AT_FDCWD, fresh, constants.O_RDONLY | constants.O_DIRECTORY);
       try {

@@ -2,12 +2,13 @@
  * The end of every step that touched files: the writable snapshot becomes an immutable one by rename, and its
  * difference becomes a layer's digest without a tar being written anywhere.
  */
-import { diffTrees, type DiffOptions, measureDiff, restamp } from '../rootfs/diff-tree.ts';
+
 import { applyTar } from '../rootfs/apply-tar.ts';
+import { type DiffOptions, diffTrees, measureDiff, restamp } from '../rootfs/diff-tree.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import { type ChainId, chainIdOf, type DiffId } from '../spec/digest.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, temporaryKey } from './engine.ts';
 
 /** Times of what is new: forced to one value, or not later than one. */
 export interface LayerTimes {
@@ -28,7 +29,7 @@ export interface SealOptions {
 
 export interface SealedLayer {
   /** undefined: nothing changed and none was asked for. */
-  readonly layer: { readonly diffId: DiffId; /** bytes of the tar */ readonly size: number } | undefined;
+  readonly layer: { readonly diffId: DiffId /** bytes of the tar */; readonly size: number } | undefined;
   /** Snapshot with the layer. */
   readonly snapshot: SnapshotId | undefined;
   readonly chain: ChainId | undefined;
@@ -58,7 +59,9 @@ export async function sealLayer(engine: Engine, key: string, o: SealOptions): Pr
     if (adopted && (o.times.mtime !== undefined || o.times.clampMtime !== undefined)) await restamp(changes, options);
   }
   const chain = chainIdOf(o.baseChain, diffId);
-  const snapshot = adopted ? await snapshots.seal(key, { copy: o.copy === true }) : await rebuild(engine, key, o, options);
+  const snapshot = adopted
+    ? await snapshots.seal(key, { copy: o.copy === true })
+    : await rebuild(engine, key, o, options);
   store.layers.noteSize(diffId, size);
   store.layers.noteSource(diffId, snapshot);
   store.layers.noteSnapshot(chain, snapshot);
@@ -71,7 +74,7 @@ export async function sealLayer(engine: Engine, key: string, o: SealOptions): Pr
  */
 async function rebuild(engine: Engine, key: string, o: SealOptions, options: DiffOptions): Promise<SnapshotId> {
   const { snapshots } = engine;
-  const fresh = `${key}-rebuilt`;
+  const fresh = temporaryKey(engine);
   await snapshots.prepare(fresh, o.base);
   try {
     {

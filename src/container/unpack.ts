@@ -2,7 +2,6 @@
  * From layers to a snapshot. A stack of layers is unpacked once per store; each layer is verified (compressed digest,
  * size, DiffID) in the same pass that writes it, and a snapshot exists only when all of that held.
  */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { decompress } from '../archive/compression.ts';
 import { hashing, verified } from '../archive/verify.ts';
@@ -13,7 +12,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { type ChainId, chainIdOf, type DiffId, hexOf } from '../spec/digest.ts';
 import type { Bytes } from '../spec/target.ts';
 import { FileLock } from '../sys/file-lock.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, temporaryKey } from './engine.ts';
 import { layerTar } from './layer-bytes.ts';
 
 export interface LayerStack {
@@ -59,7 +58,7 @@ async function unpackOne(
   using _ = await FileLock.acquire(join(store.paths.locks, `chain-${hexOf(chain)}`), 'exclusive', { signal });
   const done = await known(engine, chain);
   if (done !== undefined) return done;
-  const key = `unpack-${hexOf(chain).slice(0, 16)}-${randomBytes(4).toString('hex')}`;
+  const key = temporaryKey(engine);
   await snapshots.prepare(key, parent, { signal });
   try {
     {

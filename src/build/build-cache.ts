@@ -1,0 +1,49 @@
+/**
+ * Remembered steps. A key is the digest of what a step reads; the inputs themselves are kept with the result, so that a
+ * miss can be explained by the first one that differs.
+ */
+import type { Engine } from '../container/engine.ts';
+import type { StepResult } from '../container/step-result.ts';
+import type { SnapshotId } from '../rootfs/snapshotter.ts';
+import { digestOf, type Digest } from '../spec/digest.ts';
+import type { StepInput } from '../store/step-table.ts';
+
+/** Bump when the meaning of keys or results changes: old records then never match. */
+const KEY_VERSION = '1';
+
+export interface StepKey {
+  readonly digest: Digest;
+  readonly inputs: readonly StepInput[];
+}
+
+/** @param inputs in a fixed order; secrets, agents, cache mounts and undeclared proxies have no place here */
+export function stepKey(inputs: readonly StepInput[]): StepKey {
+  const text = JSON.stringify([KEY_VERSION, ...inputs.map(({ name, value }) => [name, value])]);
+  return { digest: digestOf(text), inputs };
+}
+
+export class BuildCache {
+  readonly #engine: Engine;
+  readonly #reads: boolean;
+  readonly #writes: boolean;
+
+  constructor(engine: Engine, o: { reads: boolean; writes: boolean }) {
+    this.#engine = engine;
+    this.#reads = o.reads;
+    this.#writes = o.writes;
+  }
+
+  /** A result whose snapshot still exists. */
+  async lookup(key: StepKey): Promise<StepResult | undefined> {
+    if (!this.#reads) return undefined;
+    const result = this.#engine.store.steps.get(key.digest)?.result;
+    if (result === undefined) return undefined;
+    if (result.snapshot === undefined) return result;
+    return (await this.#engine.snapshots.has({ id: result.snapshot as SnapshotId })) ? result : undefined;
+  }
+
+  save(key: StepKey, result: StepResult): void {
+    if (!this.#writes) return;
+    this.#engine.store.steps.put(key.digest, { version: 1, savedAt: Date.now(), inputs: key.inputs, result });
+  }
+}

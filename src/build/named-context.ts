@@ -1,0 +1,37 @@
+/** Additional build contexts: `--build-context name=place`. */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Engine } from '../container/engine.ts';
+import { fetchContext, isRemoteContext } from '../container/remote-context.ts';
+import { BuilderError } from '../report/builder-error.ts';
+
+export type NamedContext =
+  | { readonly kind: 'directory'; readonly dir: string }
+  | { readonly kind: 'image'; readonly reference: string };
+
+const IMAGE = /^(?:docker-image|container-image|docker):\/\//;
+
+/** @throws `usage.invalid`, `context.invalid`, `usage.unsupported` */
+export async function openNamedContexts(engine: Engine, entries: readonly string[]): Promise<Map<string, NamedContext>> {
+  const contexts = new Map<string, NamedContext>();
+  for (const entry of entries) {
+    const at = entry.indexOf('=');
+    if (at <= 0) throw new BuilderError('usage.invalid', `--build-context ${JSON.stringify(entry)} must be NAME=PLACE`);
+    const name = entry.slice(0, at);
+    contexts.set(name, await openNamed(engine, name, entry.slice(at + 1)));
+  }
+  return contexts;
+}
+
+async function openNamed(engine: Engine, name: string, place: string): Promise<NamedContext> {
+  if (IMAGE.test(place)) return { kind: 'image', reference: place.replace(IMAGE, '') };
+  if (/^oci-layout:\/\//.test(place)) return { kind: 'image', reference: place.replace(/^oci-layout:\/\//, 'oci:') };
+  if (isRemoteContext(place)) {
+    const dir = engine.store.scratch.directory('context');
+    const fetched = await fetchContext(engine, place, dir);
+    return { kind: 'directory', dir: fetched.dir };
+  }
+  const dir = resolve(engine.cwd, place);
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true) return { kind: 'directory', dir };
+  throw new BuilderError('context.invalid', `the build context ${name} needs the directory ${dir}, which does not exist`);
+}

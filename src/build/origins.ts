@@ -1,0 +1,95 @@
+/**
+ * Roots that steps read from: the build context, earlier stages, images, named contexts. Each is opened once per stage,
+ * shown read-only, and released when the stage ends.
+ */
+import type { Engine } from '../container/engine.ts';
+import { loadImage } from '../container/local-image.ts';
+import { pullImage } from '../container/pull.ts';
+import { unpack } from '../container/unpack.ts';
+import type { PullOptions } from '../container/verb-options.ts';
+import type { Source } from '../dockerfile/stages.ts';
+import { BuilderError } from '../report/builder-error.ts';
+import type { SnapshotId } from '../rootfs/snapshotter.ts';
+import { chainIdOfAll } from '../spec/digest.ts';
+import { CleanupStack } from '../sys/dispose.ts';
+import type { LayerState } from './stage-root.ts';
+import type { NamedContext } from './named-context.ts';
+
+/** Something files are read from. */
+export interface Origin {
+  /** Absolute path of its root. */
+  readonly path: string;
+  /** What it is called in messages. */
+  readonly name: string;
+  /** Names its whole content when that is known without reading it. */
+  readonly identity: string | undefined;
+  /** Ignore file rules apply. */
+  readonly isContext: boolean;
+}
+
+export interface OriginOptions {
+  readonly contextDir: string;
+  readonly contexts: ReadonlyMap<string, NamedContext>;
+  readonly stage: (index: number) => { readonly state: LayerState; readonly name: string };
+  readonly pull: PullOptions;
+}
+
+export class Origins implements AsyncDisposable {
+  readonly #engine: Engine;
+  readonly #o: OriginOptions;
+  readonly #cleanup = new CleanupStack();
+  readonly #open = new Map<string, Promise<Origin>>();
+
+  constructor(engine: Engine, o: OriginOptions) {
+    this.#engine = engine;
+    this.#o = o;
+  }
+
+  /** @param source undefined: the build context */
+  get(source: Source | undefined): Promise<Origin> {
+    const key = JSON.stringify(source ?? null);
+    let origin = this.#open.get(key);
+    if (origin === undefined) {
+      origin = this.#find(source);
+      this.#open.set(key, origin);
+    }
+    return origin;
+  }
+
+  async #find(source: Source | undefined): Promise<Origin> {
+    if (source === undefined) {
+      return { path: this.#o.contextDir, name: 'the build context', identity: undefined, isContext: true };
+    }
+    switch (source.kind) {
+      case 'scratch':
+        return this.#view(undefined, 'scratch', 'scratch');
+      case 'stage': {
+        const { state, name } = this.#o.stage(source.index);
+        return this.#view(state.snapshot, `the stage ${name}`, state.chain ?? 'scratch');
+      }
+      case 'context': {
+        const context = this.#o.contexts.get(source.name);
+        if (context === undefined) throw new BuilderError('context.invalid', `there is no build context ${source.name}`);
+        if (context.kind === 'image') return this.#image(context.reference);
+        return { path: context.dir, name: `the build context ${source.name}`, identity: undefined, isContext: false };
+      }
+      case 'image':
+        return this.#image(source.reference);
+    }
+  }
+
+  async #image(reference: string): Promise<Origin> {
+    const { record } = await pullImage(this.#engine, reference, this.#o.pull);
+    const image = loadImage(this.#engine, record);
+    return this.#view(await unpack(this.#engine, image), `the image ${reference}`, chainIdOfAll(image.diffIds) ?? 'scratch');
+  }
+
+  async #view(snapshot: SnapshotId | undefined, name: string, identity: string): Promise<Origin> {
+    const mounted = this.#cleanup.use(await this.#engine.snapshots.view(snapshot));
+    return { path: mounted.path, name, identity, isContext: false };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#cleanup[Symbol.asyncDispose]();
+  }
+}

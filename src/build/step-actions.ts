@@ -1,0 +1,329 @@
+/**
+ * What the steps of a build do to a root filesystem. `prepare` finds everything a step reads, so that its key is known
+ * before anything is mounted; `act` then does the work and gives the text of the history entry.
+ */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { copyInto } from '../container/copy-into.ts';
+import { digestSources } from '../container/content-digest.ts';
+import { type IgnoreRules, inlineSource, type ResolvedSource, resolveSources } from '../container/copy-source.ts';
+import type { Engine } from '../container/engine.ts';
+import { fetchSources } from '../container/remote-files.ts';
+import { type ProcessRequest, runProcess } from '../container/run-process.ts';
+import { type MountOrigins, stageMounts } from '../container/run-mounts.ts';
+import type { SecretSource } from '../container/secret-source.ts';
+import type { SshAgent } from '../container/ssh-agent.ts';
+import { StatCache } from '../container/stat-cache.ts';
+import type { RunDefaults } from '../container/working-container.ts';
+import type { AddStep, CopyStep, RunStep, StepMount, WorkdirStep } from '../dockerfile/step.ts';
+import { BuilderError } from '../report/builder-error.ts';
+import { resolveUser } from '../run/user.ts';
+import type { RunMount } from '../spec/process-spec.ts';
+import type { Timestamp } from '../spec/timestamp.ts';
+import type { StepInput } from '../store/step-table.ts';
+import { CleanupStack } from '../sys/dispose.ts';
+import { lchownat } from '../sys/libc.ts';
+import { RootDirectory } from '../sys/root-directory.ts';
+import type { Origin, Origins } from './origins.ts';
+import type { StageRoot } from './stage-root.ts';
+import { filesystemInput, runInputs } from './step-inputs.ts';
+
+/** A step whose inputs are known. */
+export interface PreparedStep {
+  readonly inputs: readonly StepInput[];
+  /** Does the work in the mounted root; `id` names the step in events. Gives the text for history. */
+  act(rootPath: string, id: string): Promise<string>;
+}
+
+export interface StepActionOptions {
+  readonly engine: Engine;
+  readonly origins: Origins;
+  readonly ignore: IgnoreRules | undefined;
+  readonly run: RunDefaults;
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+  readonly agents: ReadonlyMap<string, SshAgent>;
+  /** `os/arch[/variant]` */
+  readonly platform: string;
+  readonly cacheNamespace: string | undefined;
+  readonly statCache: () => StatCache;
+  /** mtime forced on what is copied. */
+  readonly timestamp: Timestamp | undefined;
+  readonly tlsVerify: boolean | undefined;
+  readonly certDir: string | undefined;
+}
+
+type FileStep = RunStep | CopyStep | AddStep | WorkdirStep;
+
+export class StepActions implements AsyncDisposable {
+  readonly #o: StepActionOptions;
+  readonly #cleanup = new CleanupStack();
+  readonly #roots = new Map<string, RootDirectory>();
+
+  constructor(o: StepActionOptions) {
+    this.#o = o;
+  }
+
+  /** @param keyed whether the inputs are needed; without, nothing is read twice */
+  prepare(step: FileStep, root: StageRoot, keyed: boolean): Promise<PreparedStep> {
+    switch (step.kind) {
+      case 'run':
+        return this.#prepareRun(step, root, keyed);
+      case 'workdir':
+        return Promise.resolve(this.#prepareWorkdir(step, root));
+      default:
+        return this.#prepareCopy(step, root, keyed);
+    }
+  }
+
+  // --- WORKDIR
+
+  #prepareWorkdir(step: WorkdirStep, root: StageRoot): PreparedStep {
+    return {
+      inputs: [
+        filesystemInput(root.state.chain),
+        { name: 'directory', value: step.path },
+        { name: 'owner', value: step.owner },
+      ],
+      act: async (rootPath) => {
+        makeDirectory(rootPath, step);
+        return step.createdBy;
+      },
+    };
+  }
+
+  async makeWorkdir(step: WorkdirStep, root: StageRoot): Promise<void> {
+    if (step.path !== '/') makeDirectory(await root.writable(), step);
+  }
+
+  // --- COPY, ADD
+
+  async #prepareCopy(step: CopyStep | AddStep, root: StageRoot, keyed: boolean): Promise<PreparedStep> {
+    const { engine } = this.#o;
+    const sources = await this.#sourcesOf(step);
+    const destination = step.intoDirectory && !step.destination.endsWith('/') ? `${step.destination}/` : step.destination;
+    const cache = this.#o.statCache();
+    let summary: { kind: 'file' | 'dir' | 'multi' | 'empty'; hex: string } | undefined;
+    if (keyed) {
+      const { digest, kind } = await digestSources(sources, { cache, preserveOwnership: true, signal: engine.signal });
+      summary = { kind, hex: digest.slice('sha256:'.length) };
+    }
+    return {
+      inputs: [
+        filesystemInput(root.state.chain),
+        { name: 'instruction', value: step.instruction.raw.text.text },
+        { name: 'destination', value: destination },
+        { name: 'owner', value: step.chown ?? '' },
+        { name: 'mode', value: step.chmod ?? '' },
+        { name: 'content', value: summary?.hex ?? '' },
+      ],
+      act: async (rootPath) => {
+        const result = await copyInto(engine, {
+          rootPath,
+          sources,
+          destination,
+          chown: step.chown,
+          chmod: step.chmod,
+          unpack: step.kind === 'add' && step.unpack !== false,
+          timestamp: this.#o.timestamp,
+          digest: summary === undefined,
+          cache,
+        });
+        const content = summary ?? { kind: result.kind, hex: (result.digest ?? '').replace('sha256:', '') };
+        return step.createdBy(content);
+      },
+    };
+  }
+
+  async #sourcesOf(step: CopyStep | AddStep): Promise<ResolvedSource[]> {
+    const { engine, ignore } = this.#o;
+    const inline = step.inlineFiles.map(({ name, content }) => inlineSource(name, Buffer.from(content)));
+    const local = step.kind === 'copy' ? step.sources : step.sources.filter(({ kind }) => kind === 'local');
+    const remote = step.kind === 'copy' ? [] : step.sources.filter(({ kind }) => kind !== 'local');
+    const found: ResolvedSource[] = [];
+    if (remote.length > 0 && step.kind === 'add') found.push(...(await this.#remoteSources(step, remote)));
+    if (local.length > 0) {
+      const origin = await this.#o.origins.get(step.kind === 'copy' ? step.from : undefined);
+      for (const source of local) {
+        try {
+          found.push(
+            ...(await resolveSources({
+              root: this.#rootOf(origin.path),
+              rootName: origin.name,
+              patterns: [source.text],
+              ignore: origin.isContext ? ignore : undefined,
+              exclude: step.excludes,
+              parents: step.kind === 'copy' && step.parents,
+              // A pattern may match nothing beside other sources; alone, an empty copy is a mistake.
+              allowEmptyWildcard: step.sources.length + inline.length > 1,
+              signal: engine.signal,
+            })),
+          );
+        } catch (error) {
+          throw withSpan(error, source.span);
+        }
+      }
+    }
+    return [...found, ...inline];
+  }
+
+  async #remoteSources(step: AddStep, remote: readonly { readonly text: string; readonly kind: 'local' | 'http' | 'git' }[]): Promise<ResolvedSource[]> {
+    const { engine } = this.#o;
+    const sources: ResolvedSource[] = [];
+    for (const { text, kind } of remote) {
+      const dir = engine.store.scratch.directory('remote');
+      const fetched = await fetchSources(engine, text, kind as 'http' | 'git', dir, {
+        checksum: step.checksum,
+        keepGitDir: step.keepGitDir,
+        tlsVerify: this.#o.tlsVerify,
+        certDir: this.#o.certDir,
+      });
+      sources.push(...(await resolveSources({ root: this.#rootOf(fetched.dir), patterns: [fetched.pattern], rootName: text, allowWildcard: false })));
+    }
+    return sources;
+  }
+
+  /** Roots stay open until the stage ends: sources refer to them. */
+  #rootOf(path: string): RootDirectory {
+    let root = this.#roots.get(path);
+    if (root === undefined) {
+      root = this.#cleanup.use(new RootDirectory(path));
+      this.#roots.set(path, root);
+    }
+    return root;
+  }
+
+  // --- RUN
+
+  async #prepareRun(step: RunStep, root: StageRoot, keyed: boolean): Promise<PreparedStep> {
+    refuseUnsupported(step);
+    const mounted = keyed ? await this.#mountedContent(step) : [];
+    return {
+      inputs: runInputs(step, root.state.chain, this.#o.platform, mounted),
+      act: (rootPath, id) => this.#run(step, rootPath, id),
+    };
+  }
+
+  /** What bind mounts show, by content. */
+  async #mountedContent(step: RunStep): Promise<StepInput[]> {
+    const inputs: StepInput[] = [];
+    for (const [i, mount] of step.mounts.entries()) {
+      if (mount.type !== 'bind') continue;
+      const origin = await this.#o.origins.get(mount.content);
+      const name = `content of mount ${i + 1}`;
+      if (origin.identity !== undefined) {
+        inputs.push({ name, value: origin.identity });
+        continue;
+      }
+      inputs.push({ name, value: await this.#contentBelow(origin, mount.source) });
+    }
+    return inputs;
+  }
+
+  async #contentBelow(origin: Origin, source: string): Promise<string> {
+    const sources = await resolveSources({
+      root: this.#rootOf(origin.path),
+      rootName: origin.name,
+      patterns: [source === '' ? '.' : source],
+      ignore: origin.isContext ? this.#o.ignore : undefined,
+      allowWildcard: false,
+      signal: this.#o.engine.signal,
+    });
+    const { digest } = await digestSources(sources, { cache: this.#o.statCache(), preserveOwnership: true, sockets: 'skip' });
+    return digest;
+  }
+
+  async #run(step: RunStep, rootPath: string, id: string): Promise<string> {
+    const { engine, run } = this.#o;
+    const origins: MountOrigins<StepMount> = {
+      open: (mount) => this.#pathOf(mount),
+      secrets: this.#o.secrets,
+      agents: this.#o.agents,
+      ...(this.#o.cacheNamespace === undefined ? {} : { cacheNamespace: this.#o.cacheNamespace }),
+    };
+    await using staged = await stageMounts(engine, step.mounts, run.volumes ?? [], origins);
+    const script = this.#stageScript(step);
+    const output = (stream: 'stdout' | 'stderr') => (data: Uint8Array) => engine.emit({ type: 'step-output', step: id, stream, data });
+    const request: ProcessRequest = {
+      rootPath,
+      args: step.argv,
+      env: step.env,
+      extraEnv: [...step.proxyEnv, ...staged.env],
+      cwd: step.workdir,
+      user: step.user,
+      defaults: run,
+      ...(step.network === 'default' ? {} : { network: step.network }),
+      mounts: [...staged.mounts, ...script],
+      terminal: false,
+      io: { stdin: 'ignore', stdout: output('stdout'), stderr: output('stderr') },
+    };
+    const status = await runProcess(engine, request);
+    if (status.kind === 'exited' && status.code === 0) return step.createdBy();
+    const words = status.kind === 'exited' ? `exit status ${status.code}` : `killed by ${status.signal}`;
+    throw new BuilderError('step.failed', `while running runtime: ${words}`, {
+      span: step.span,
+      facts: status.kind === 'exited' ? { exitCode: status.code } : { signal: status.signal },
+    });
+  }
+
+  /** Root a mount reads from. What the ignore file hides is not shown to a RUN either. */
+  async #pathOf(mount: StepMount): Promise<string> {
+    const origin = await this.#o.origins.get(mount.content);
+    if (!origin.isContext || this.#o.ignore === undefined || mount.type !== 'bind') return origin.path;
+    const { engine, ignore } = this.#o;
+    const copy = engine.store.scratch.directory('context');
+    const sources = await resolveSources({
+      root: this.#rootOf(origin.path),
+      patterns: [mount.source === '' ? '.' : mount.source],
+      ignore,
+      allowWildcard: false,
+      signal: engine.signal,
+    });
+    const destination = mount.source.replace(/^\/+/, '');
+    await copyInto(engine, { rootPath: copy, sources, destination: `/${destination}`, preserveOwnership: true, cache: this.#o.statCache() });
+    return copy;
+  }
+
+  /** A heredoc with a shebang appears as an executable file. */
+  #stageScript(step: RunStep): RunMount[] {
+    const { script } = step;
+    if (script === undefined) return [];
+    const path = join(this.#o.engine.store.scratch.directory('script'), 'script');
+    writeFileSync(path, script.content);
+    chmodSync(path, script.mode);
+    return [{ type: 'bind', source: path, target: join('/dev/pipes', basename(script.path)), readOnly: true }];
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#cleanup[Symbol.asyncDispose]();
+  }
+}
+
+/** What parses and cannot be done is refused by name. */
+function refuseUnsupported(step: RunStep): void {
+  if (step.security !== 'sandbox') {
+    throw new BuilderError('usage.unsupported', 'RUN --security=insecure is not allowed: builds here run without extra privileges', {
+      span: step.span,
+    });
+  }
+  if (step.devices.length > 0) {
+    throw new BuilderError('usage.unsupported', 'RUN --device is not supported: no device classes are configured', { span: step.span });
+  }
+}
+
+function makeDirectory(rootPath: string, step: WorkdirStep): void {
+  using root = new RootDirectory(rootPath);
+  const owner = step.owner === '' ? { uid: 0, gid: 0 } : resolveUser(rootPath, step.owner);
+  root.makeDirectories(step.path, 0o755, (parent, name) => {
+    if (owner.uid !== 0 || owner.gid !== 0) lchownat(parent, name, owner.uid, owner.gid);
+  });
+}
+
+function withSpan(error: unknown, span: BuilderError['span']): unknown {
+  if (!(error instanceof BuilderError) || error.span !== undefined || span === undefined) return error;
+  return new BuilderError(error.code, error.message, {
+    cause: error.cause,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    span,
+    facts: error.facts,
+  });
+}
