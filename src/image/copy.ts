@@ -11,7 +11,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { type DiffId, digestOf } from '../spec/digest.ts';
 import type { ImageIndex, Manifest } from '../spec/manifest.ts';
 import { type ImageFormat, isIndex, isNonDistributable } from '../spec/media-type.ts';
-import { formatPlatform, hostPlatform, type Platform } from '../spec/platform.ts';
+import { formatPlatform, hostPlatform } from '../spec/platform.ts';
 import { MAX_DOCUMENT_BYTES, parseImageConfig, parseManifest } from '../spec/schema.ts';
 import type { Bytes, Cancellable, ReadTarget, Target } from '../spec/target.ts';
 import { BlobTransfer } from './blob-transfer.ts';
