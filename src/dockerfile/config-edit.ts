@@ -1,4 +1,6 @@
 /** Every change an instruction makes to an image's config, as pure functions from config to config. */
+
+import { applyEdits, editExecution, withEnv } from '../spec/edit-config.ts';
 import type { ContainerConfig, EditConfig, HealthConfig, ImageConfig } from '../spec/image-config.ts';
 import { cleanPath } from '../spec/path-pattern.ts';
 
@@ -9,13 +11,7 @@ export const noEdit: EditConfig = (before) => before;
 
 /** One edit after the other. */
 export function sequence(...edits: readonly EditConfig[]): EditConfig {
-  return (before) => edits.reduce((config, edit) => edit(config), before);
-}
-
-type Change = (before: ContainerConfig) => ContainerConfig;
-
-function editContainer(change: Change): EditConfig {
-  return (before) => ({ ...before, config: change(before.config ?? {}) });
+  return (before) => applyEdits(before, edits);
 }
 
 /** The config without some members. */
@@ -27,24 +23,19 @@ export type Pair = readonly [name: string, value: string];
 
 /** Order is kept: a known variable changes in place, a new one goes to the end. */
 export function setEnv(pairs: readonly Pair[]): EditConfig {
-  return editContainer((config) => {
-    const env = [...(config.Env ?? [])];
-    for (const [name, value] of pairs) {
-      const at = env.findIndex((entry) => entry.split('=', 1)[0] === name);
-      if (at === -1) env.push(`${name}=${value}`);
-      else env[at] = `${name}=${value}`;
-    }
-    return { ...config, Env: env };
-  });
+  return editExecution((config) => ({
+    ...config,
+    Env: pairs.reduce((env, [name, value]) => withEnv(env, name, value), config.Env ?? []),
+  }));
 }
 
 export function setLabels(pairs: readonly Pair[]): EditConfig {
-  return editContainer((config) => ({ ...config, Labels: { ...config.Labels, ...Object.fromEntries(pairs) } }));
+  return editExecution((config) => ({ ...config, Labels: { ...config.Labels, ...Object.fromEntries(pairs) } }));
 }
 
 /** An empty command is none. */
 export function setCmd(argv: readonly string[]): EditConfig {
-  return editContainer((config) => (argv.length === 0 ? without(config, 'Cmd') : { ...config, Cmd: argv }));
+  return editExecution((config) => (argv.length === 0 ? without(config, 'Cmd') : { ...config, Cmd: argv }));
 }
 
 /**
@@ -53,27 +44,27 @@ export function setCmd(argv: readonly string[]): EditConfig {
  *   the stage itself had a CMD before.
  */
 export function setEntrypoint(argv: readonly string[], keepCmd: boolean): EditConfig {
-  return editContainer((config) => {
+  return editExecution((config) => {
     const kept = keepCmd ? config : without(config, 'Cmd');
     return argv.length === 0 ? without(kept, 'Entrypoint') : { ...kept, Entrypoint: argv };
   });
 }
 
 export function setShell(shell: readonly string[]): EditConfig {
-  return editContainer((config) => ({ ...config, Shell: shell }));
+  return editExecution((config) => ({ ...config, Shell: shell }));
 }
 
 export function setHealthcheck(health: HealthConfig): EditConfig {
-  return editContainer((config) => ({ ...config, Healthcheck: health }));
+  return editExecution((config) => ({ ...config, Healthcheck: health }));
 }
 
 /** @param ports like `80/tcp` */
 export function addPorts(ports: readonly string[]): EditConfig {
-  return editContainer((config) => ({ ...config, ExposedPorts: addKeys(config.ExposedPorts, ports) }));
+  return editExecution((config) => ({ ...config, ExposedPorts: addKeys(config.ExposedPorts, ports) }));
 }
 
 export function addVolumes(paths: readonly string[]): EditConfig {
-  return editContainer((config) => ({ ...config, Volumes: addKeys(config.Volumes, paths) }));
+  return editExecution((config) => ({ ...config, Volumes: addKeys(config.Volumes, paths) }));
 }
 
 function addKeys(
@@ -84,23 +75,23 @@ function addKeys(
 }
 
 export function setUser(user: string): EditConfig {
-  return editContainer((config) => ({ ...config, User: user }));
+  return editExecution((config) => ({ ...config, User: user }));
 }
 
 export function setWorkdir(path: string): EditConfig {
-  return editContainer((config) => ({ ...config, WorkingDir: path }));
+  return editExecution((config) => ({ ...config, WorkingDir: path }));
 }
 
 export function setStopSignal(signal: string): EditConfig {
-  return editContainer((config) => ({ ...config, StopSignal: signal }));
+  return editExecution((config) => ({ ...config, StopSignal: signal }));
 }
 
 export function addOnBuild(expression: string): EditConfig {
-  return editContainer((config) => ({ ...config, OnBuild: [...(config.OnBuild ?? []), expression] }));
+  return editExecution((config) => ({ ...config, OnBuild: [...(config.OnBuild ?? []), expression] }));
 }
 
 export function clearOnBuild(): EditConfig {
-  return editContainer((config) => without(config, 'OnBuild'));
+  return editExecution((config) => without(config, 'OnBuild'));
 }
 
 export function setAuthor(author: string): EditConfig {

@@ -23,6 +23,9 @@ import type { StageState } from './stage-state.ts';
 import type { Stage, StagePlan } from './stages.ts';
 import type { ArgStep, Step, WorkdirStep } from './step.ts';
 
+/** Drivers hold states between steps. */
+export type { StageState } from './stage-state.ts';
+
 export interface StageInput {
   readonly plan: StagePlan;
   readonly stage: Stage;

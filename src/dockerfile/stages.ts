@@ -6,6 +6,7 @@ import { BuilderError } from '../report/builder-error.ts';
 import type { Span } from '../report/source-file.ts';
 import { suggest } from '../report/suggestion.ts';
 import { type Platform, parsePlatform } from '../spec/platform.ts';
+import { familiarName, parseReference, withDefaultTag } from '../spec/reference.ts';
 import {
   type BuildArgs,
   type BuildPlatforms,
@@ -177,15 +178,16 @@ function baseOf(text: string, earlier: readonly Stage[], contexts: ReadonlySet<s
 /** A context may carry an image's name in any spelling: `alpine` is `docker.io/library/alpine:latest`. */
 function contextOf(text: string, contexts: ReadonlySet<string>): string | undefined {
   if (contexts.has(text)) return text;
-  const wanted = familiarName(text);
-  return [...contexts].find((name) => familiarName(name) === wanted);
+  const wanted = comparableName(text);
+  return [...contexts].find((name) => comparableName(name) === wanted);
 }
 
-function familiarName(reference: string): string {
-  return reference
-    .replace(/^(index\.)?docker\.io\//, '')
-    .replace(/^library\//, '')
-    .replace(/:latest$/, '');
+function comparableName(text: string): string {
+  try {
+    return familiarName(withDefaultTag(parseReference(text)));
+  } catch {
+    return text;
+  }
 }
 
 export interface NameTable {

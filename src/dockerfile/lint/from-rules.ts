@@ -1,6 +1,7 @@
 /** Rules about base images, their arguments and platforms. */
 import { suggest } from '../../report/suggestion.ts';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../../spec/platform.ts';
+import { parseReference } from '../../spec/reference.ts';
 import { globalScope, lookupIn, predefinedArgs } from '../build-args.ts';
 import { expandFragment } from '../expand.ts';
 import { spanOf } from '../fragment.ts';
@@ -21,9 +22,15 @@ export const undefinedArgInFrom = rule(
   },
 );
 
-/** host[:port]/path:tag@digest, loosely: what could be an image at all. */
-const REFERENCE =
-  /^(?:[a-zA-Z0-9.-]+(?::\d+)?\/|\[[0-9a-fA-F:]+\](?::\d+)?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::\w[\w.-]{0,127})?(?:@[a-z0-9+._-]+:[0-9a-fA-F]{32,})?$/;
+/** Whether the text could name an image at all. */
+function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export const invalidDefaultArgInFrom = rule(
   'InvalidDefaultArgInFrom',
@@ -34,7 +41,7 @@ export const invalidDefaultArgInFrom = rule(
     const names = new Set<string>(plan.stages.flatMap(({ name }) => name ?? []));
     for (const { from } of plan.stages) {
       const { text } = expandFragment(from.image, lookupIn(defaults.values), from);
-      if (REFERENCE.test(text) || names.has(text.toLowerCase())) continue;
+      if (isReference(text) || names.has(text.toLowerCase())) continue;
       const message = `the defaults of its ARGs make ${JSON.stringify(text)} of '${from.image.text}', which is no image`;
       yield { message, span: spanOf(from.image), about: from.raw, help: 'give the ARG a default that works' };
     }
