@@ -1,0 +1,135 @@
+/** `build`: an image from a Containerfile. */
+import { open } from 'node:fs/promises';
+import type { BuildOptions, BuildResult } from '../../index.ts';
+import type { CommandContext } from '../command.ts';
+import { progressMode, reporterFor } from '../command-reporter.ts';
+import { errorCode } from '../exit-code.ts';
+import { formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
+import { isCoded } from '../output/error-text.ts';
+import { logFileOutput } from '../output/log-file-output.ts';
+import type { Output } from '../output/output.ts';
+import { platformOption, pullPolicy, registryOptions } from '../registry-options.ts';
+import { runDefaults } from '../run-defaults.ts';
+import { UsageError } from '../usage-error.ts';
+
+export async function build(c: CommandContext): Promise<number> {
+  const { flags } = c;
+  const mode = progressMode(c);
+  const options = await buildOptions(c, mode === 'quiet');
+  const logfile = flags.string('logfile');
+  if (logfile === undefined) return await buildTo(c, options, mode, undefined);
+  await using file = await open(logfile, 'w');
+  const output = logFileOutput(file);
+  try {
+    return await buildTo(c, options, mode === 'auto' ? 'plain' : mode, output);
+  } finally {
+    await output.flush();
+  }
+}
+
+async function buildTo(
+  c: CommandContext,
+  options: BuildOptions,
+  mode: string,
+  log: Output | undefined,
+): Promise<number> {
+  const hidesIds = writesIdFile(c);
+  const reporter = reporterFor(c, {
+    mode,
+    hidesIds,
+    quiet: c.flags.on('quiet'),
+    ...(log === undefined ? {} : { output: log }),
+  });
+  try {
+    await using builder = await c.open(reporter.emit);
+    const result = await builder.build(options);
+    reporter.finish();
+    await tellResult(c, result, hidesIds ? undefined : (log ?? c.stdout));
+    return 0;
+  } catch (error) {
+    reporter.finish();
+    if (mode !== 'json' || !isCoded(error) || c.signal.aborted) throw error;
+    // A program reads stderr line by line; the last line tells it why.
+    const { code, message, hint, facts } = error;
+    c.stderr.write(`${JSON.stringify({ schema: 1, type: 'error', code, message, hint, facts })}\n`);
+    return errorCode(error);
+  }
+}
+
+async function tellResult(c: CommandContext, { id, manifest }: BuildResult, to: Output | undefined): Promise<void> {
+  if (id === undefined) return;
+  await writeResultFiles(c, { id, manifest });
+  to?.write(`${id}\n`);
+}
+
+async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<BuildOptions> {
+  const { flags, args } = c;
+  checkRemoval(c);
+  const policy = pullPolicy(c, 'pull');
+  const jobs = flags.int('jobs');
+  if (jobs !== undefined && jobs < 0) throw new UsageError(`--jobs must not be negative: ${jobs}`);
+  const skipUnusedStages = flags.bool('skip-unused-stages');
+  return {
+    ...(args[0] === undefined ? {} : { context: args[0] }),
+    ...texts(c, { target: 'target', ignoreFile: 'ignorefile', from: 'from' }),
+    ...lists(c, {
+      files: 'file',
+      tags: 'tag',
+      buildArgs: 'build-arg',
+      buildArgFiles: 'build-arg-file',
+      buildContexts: 'build-context',
+      labels: 'label',
+      env: 'env',
+      unsetLabels: 'unsetlabel',
+      secrets: 'secret',
+      ssh: 'ssh',
+      mounts: 'mount',
+      outputs: 'output',
+    }),
+    ...switches(c, {
+      layers: 'layers',
+      noCache: 'no-cache',
+      inheritLabels: 'inherit-labels',
+      inheritAnnotations: 'inherit-annotations',
+      rm: 'rm',
+      forceRm: 'force-rm',
+    }),
+    ...(jobs === undefined ? {} : { jobs: jobs === 0 ? Number.POSITIVE_INFINITY : jobs }),
+    ...(skipUnusedStages === undefined ? {} : { skipUnusedStages }),
+    ...(policy === undefined ? {} : { pull: policy }),
+    ...formatOption(c),
+    ...imageOptions(c),
+    ...(await platformOption(c)),
+    ...(await registryOptions(c)),
+    ...(flags.on('quiet') || isQuietMode ? { quiet: true } : {}),
+    run: runDefaults(c, 'build'),
+    signal: c.signal,
+  };
+}
+
+/** Working containers are kept for nobody unless steps are committed one by one. */
+function checkRemoval({ flags }: CommandContext): void {
+  const isAsked = flags.given('rm') || flags.given('force-rm');
+  if (isAsked && flags.bool('layers') === undefined && !flags.on('no-cache')) {
+    throw new UsageError("'rm' and 'force-rm' can only be set with either 'layers' or 'no-cache'");
+  }
+}
+
+type Keys = Partial<Record<keyof BuildOptions, string>>;
+
+function texts({ flags }: CommandContext, keys: Keys): Partial<BuildOptions> {
+  return collect(keys, (flag) => flags.string(flag));
+}
+
+function lists({ flags }: CommandContext, keys: Keys): Partial<BuildOptions> {
+  return collect(keys, (flag) => flags.strings(flag));
+}
+
+function switches({ flags }: CommandContext, keys: Keys): Partial<BuildOptions> {
+  return collect(keys, (flag) => flags.bool(flag));
+}
+
+function collect(keys: Keys, read: (flag: string) => unknown): Partial<BuildOptions> {
+  const entries = Object.entries(keys).map(([key, flag]) => [key, read(flag)] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,42 @@
+/** `commit`: writes an image from a working container and prints its id. */
+import { stat } from 'node:fs/promises';
+import type { CommitOptions } from '../../index.ts';
+import type { CommandContext } from '../command.ts';
+import { reporterFor } from '../command-reporter.ts';
+import { compressionOptions, formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
+import { registryOptions } from '../registry-options.ts';
+
+export async function commit(c: CommandContext): Promise<number> {
+  const { flags, args } = c;
+  const quiet = flags.on('quiet');
+  const options = await commitOptions(c);
+  const reporter = reporterFor(c, { mode: 'auto', quiet });
+  try {
+    await using builder = await c.open(reporter.emit);
+    const result = await builder.commit(args[0]!, args[1], options);
+    await writeResultFiles(c, result);
+    reporter.finish();
+    if (result.stored && !writesIdFile(c)) c.stdout.write(`${result.id}\n`);
+    return 0;
+  } finally {
+    reporter.finish();
+  }
+}
+
+async function commitOptions(c: CommandContext): Promise<CommitOptions> {
+  const { flags } = c;
+  const unsetAnnotations = flags.strings('unsetannotation');
+  const reference = flags.string('reference-time');
+  return {
+    ...(await registryOptions(c, false)),
+    ...formatOption(c),
+    ...imageOptions(c),
+    ...compressionOptions(c),
+    ...(unsetAnnotations === undefined ? {} : { unsetAnnotations }),
+    ...(flags.on('omit-timestamp') ? { timestamp: 0 } : {}),
+    ...(reference === undefined ? {} : { timestamp: Math.floor((await stat(reference)).mtimeMs / 1000) }),
+    ...(flags.on('rm') ? { rm: true } : {}),
+    ...(flags.on('quiet') ? { quiet: true } : {}),
+    signal: c.signal,
+  };
+}

@@ -1,0 +1,28 @@
+/** `pull`: copies an image into the store and prints its id. */
+import type { CommandContext } from '../command.ts';
+import { progressMode, reporterFor } from '../command-reporter.ts';
+import { platformOption, pullPolicy, registryOptions } from '../registry-options.ts';
+
+export async function pull(c: CommandContext): Promise<number> {
+  const { flags } = c;
+  const policy = pullPolicy(c, 'policy');
+  const quiet = flags.on('quiet');
+  const options = {
+    ...(await registryOptions(c)),
+    ...(await platformOption(c)),
+    ...(policy === undefined ? {} : { policy }),
+    ...(flags.on('all-tags') ? { allTags: true } : {}),
+    ...(quiet ? { quiet } : {}),
+    signal: c.signal,
+  };
+  const reporter = reporterFor(c, { mode: progressMode(c), quiet });
+  try {
+    await using builder = await c.open(reporter.emit);
+    const ids = await builder.pull(c.args[0]!, options);
+    reporter.finish();
+    for (const id of ids) c.stdout.write(`${id}\n`);
+    return 0;
+  } finally {
+    reporter.finish();
+  }
+}

@@ -1,0 +1,46 @@
+/** `push`: copies an image out of the store. Prints nothing on stdout. */
+import { writeFile } from 'node:fs/promises';
+import type { ImageFormat, PushOptions } from '../../index.ts';
+import type { CommandContext } from '../command.ts';
+import { progressMode, reporterFor } from '../command-reporter.ts';
+import { compressionOptions } from '../image-options.ts';
+import { registryOptions } from '../registry-options.ts';
+import { UsageError } from '../usage-error.ts';
+
+const FORMATS: Readonly<Record<string, ImageFormat>> = { oci: 'oci', v2s2: 'docker', docker: 'docker' };
+
+export async function push(c: CommandContext): Promise<number> {
+  const { flags, args } = c;
+  const quiet = flags.on('quiet');
+  const options: PushOptions = {
+    ...(await registryOptions(c)),
+    ...pushFormat(flags.string('format')),
+    ...compressionOptions(c),
+    ...(flags.on('force-compression') ? { forceCompression: true } : {}),
+    ...(flags.on('all') ? { all: true } : {}),
+    ...(quiet ? { quiet } : {}),
+    signal: c.signal,
+  };
+  const reporter = reporterFor(c, { mode: progressMode(c), quiet });
+  try {
+    await using builder = await c.open(reporter.emit);
+    const { digest } = await builder.push(args[0]!, args[1], options);
+    const digestfile = flags.string('digestfile');
+    if (digestfile !== undefined) await writeFile(digestfile, digest);
+    return 0;
+  } finally {
+    reporter.finish();
+  }
+}
+
+function pushFormat(text: string | undefined): { format?: ImageFormat } {
+  if (text === undefined) return {};
+  const format = FORMATS[text];
+  if (format !== undefined) return { format };
+  if (text === 'v2s1') {
+    throw new UsageError('the format v2s1 is not supported: registries no longer take it', {
+      code: 'usage.unsupported',
+    });
+  }
+  throw new UsageError(`unknown format "${text}": choose one of oci, v2s2`);
+}

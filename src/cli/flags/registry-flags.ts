@@ -1,0 +1,37 @@
+/** Flags about registries and platforms that several commands share. */
+import { type Option, option, unsupported } from '../option.ts';
+
+/** How to reach and trust a registry. */
+export const REGISTRY_FLAGS: readonly Option[] = [
+  option('--authfile str FILE', 'credentials file', { complete: 'file' }),
+  option('--cert-dir str DIR', 'certificates for TLS to registries', { tier: 'P1', complete: 'directory' }),
+  option('--creds str USER[:PASS]', 'credentials for the registry'),
+  option('--tls-verify bool', 'require HTTPS and check certificates', { default: 'true' }),
+  option('--signature-policy str FILE', 'policy.json that must accept everything', { tier: 'P1', hidden: true }),
+];
+
+/** What happens when a transfer fails halfway. */
+export const RETRY_FLAGS: readonly Option[] = [
+  option('--retry int N', 'further attempts when a transfer fails', { tier: 'P1', default: '3' }),
+  option('--retry-delay str DURATION', 'time between attempts, such as 2s', { tier: 'P1' }),
+];
+
+export const PLATFORM_FLAGS: readonly Option[] = [
+  option('--platform csv OS/ARCH', 'platform to choose: os/arch[/variant]'),
+  option('--arch|--override-arch str ARCH', 'architecture to choose'),
+  option('--os|--override-os str OS', 'operating system to choose', { tier: 'P1' }),
+  option('--variant str VARIANT', 'variant of the architecture', { tier: 'P1' }),
+];
+
+export const PULL_FLAGS: readonly Option[] = [
+  option('--pull str POLICY', 'always, missing, never or newer', {
+    bare: 'always',
+    default: 'missing',
+    choices: ['always', 'missing', 'never', 'newer'],
+  }),
+  option('--pull-always bool', 'same as --pull=always', { tier: 'P2', hidden: true }),
+  option('--pull-never bool', 'same as --pull=never', { tier: 'P2', hidden: true }),
+];
+
+/** Flags of transfers that are refused wherever they occur. */
+export const REFUSED_TRANSFER_FLAGS: readonly Option[] = unsupported('--blob-cache str', '--decryption-key csv');

@@ -1,0 +1,64 @@
+/** Flags about how commands run in containers: `build`, `from` and `run` share them. */
+import { type Option, option, unsupported } from '../option.ts';
+
+const ISOLATION = option('--isolation str TYPE', 'oci, rootless or chroot', {
+  env: 'BUILDAH_ISOLATION',
+  choices: ['oci', 'rootless', 'chroot'],
+});
+
+/** What all three have. */
+const COMMON: readonly Option[] = [
+  ISOLATION,
+  option('--network|--net str MODE', 'host, none or private', { choices: ['host', 'none', 'private'] }),
+  option('--cap-add csv CAP', 'capability to add'),
+  option('--cap-drop csv CAP', 'capability to drop; drop beats add'),
+  option('-v,--volume strs SRC:DST[:OPTS]', 'show a host path inside'),
+  option('--device strs HOST[:CTR[:rwm]]', 'device to show inside', { tier: 'P1' }),
+  // Processes get namespaces of their own in any case.
+  option('--ipc str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
+  option('--pid str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
+  option('--uts str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
+  ...unsupported('--cgroupns str', '--cdi-config-dir str'),
+];
+
+const RUNTIME: readonly Option[] = [
+  option('--runtime str PATH', 'OCI runtime to use', { env: 'BUILDAH_RUNTIME', complete: 'file' }),
+  option('--runtime-flag csv FLAG', 'flag for the OCI runtime, without the dashes', { tier: 'P2' }),
+];
+
+const NAMES: readonly Option[] = [
+  option('--no-hosts bool', 'keep the image /etc/hosts', { tier: 'P1' }),
+  option('--no-hostname bool', 'keep the image /etc/hostname', { tier: 'P1' }),
+];
+
+/** What is remembered for later runs: `build` and `from`. */
+const REMEMBERED: readonly Option[] = [
+  option('--add-host csv NAME:IP', 'line for /etc/hosts'),
+  option('--dns csv IP', 'resolver, or none to keep the image resolv.conf', { tier: 'P1' }),
+  option('--dns-option csv OPT', 'resolver option', { tier: 'P2' }),
+  option('--dns-search csv DOMAIN', 'search domain', { tier: 'P1' }),
+  option('--http-proxy bool', 'pass proxy variables on', { default: 'true' }),
+  option('--security-opt strs OPT', 'seccomp=, no-new-privileges, mask=, unmask=', { tier: 'P1' }),
+  option('--shm-size str SIZE', 'size of /dev/shm', { tier: 'P1', default: '65536k' }),
+  option('--ulimit csv NAME=SOFT[:HARD]', 'resource limit', { tier: 'P1' }),
+  ...unsupported(
+    '--cgroup-parent str',
+    '--cpu-period str',
+    '--cpu-quota str',
+    '-c,--cpu-shares str',
+    '--cpuset-cpus str',
+    '--cpuset-mems str',
+    '--group-add csv',
+    '-m,--memory str',
+    '--memory-swap str',
+    '--userns str',
+    '--userns-gid-map csv',
+    '--userns-gid-map-group str',
+    '--userns-uid-map csv',
+    '--userns-uid-map-user str',
+  ),
+];
+
+export const BUILD_RUN_FLAGS: readonly Option[] = [...COMMON, ...RUNTIME, ...NAMES, ...REMEMBERED];
+export const FROM_RUN_FLAGS: readonly Option[] = [...COMMON, ...REMEMBERED];
+export const RUN_RUN_FLAGS: readonly Option[] = [...COMMON, ...RUNTIME, ...NAMES];

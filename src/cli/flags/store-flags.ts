@@ -1,0 +1,88 @@
+/** Flags of the commands that list, move and remove images and containers. */
+import { type Option, option, unsupported } from '../option.ts';
+import { PROGRESS_FLAG } from './build-flags.ts';
+import { COMPRESSION_FLAGS } from './image-flags.ts';
+import { PLATFORM_FLAGS, REFUSED_TRANSFER_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
+
+const AUTH_FILES: readonly Option[] = [
+  option('--authfile str FILE', 'credentials file', { complete: 'file' }),
+  option('--compat-auth-file str FILE', "credentials file in docker's form", { tier: 'P1', complete: 'file' }),
+];
+
+export const IMAGES_FLAGS: readonly Option[] = [
+  option('-a,--all bool', 'intermediate images too'),
+  option('-f,--filter csv KEY=VALUE', 'show only matching images'),
+  option('-q,--quiet bool', 'ids only'),
+  option('--json bool', 'JSON'),
+  option('--format str TEMPLATE', 'Go template for each image'),
+  option('--digests bool', 'show digests', { tier: 'P1' }),
+  option('--no-trunc bool', 'full ids'),
+  option('-n,--noheading bool', 'no headings'),
+  option('--history bool', 'show the history of names', { tier: 'P2' }),
+];
+
+export const CONTAINERS_FLAGS: readonly Option[] = [
+  option('-a,--all bool', 'accepted; all containers here are working containers'),
+  option('-f,--filter str KEY=VALUE', 'id=, name= or ancestor=, separated by commas', { tier: 'P1' }),
+  option('-q,--quiet bool', 'ids only'),
+  option('--json bool', 'JSON'),
+  option('--format str TEMPLATE', 'Go template for each container'),
+  option('--notruncate bool', 'full ids'),
+  option('-n,--noheading bool', 'no headings'),
+];
+
+export const INSPECT_FLAGS: readonly Option[] = [
+  option('-f,--format str TEMPLATE', 'Go template'),
+  option('-t,--type str TYPE', 'container, image or manifest', { choices: ['container', 'image', 'manifest'] }),
+];
+
+export const PULL_COMMAND_FLAGS: readonly Option[] = [
+  option('-a,--all-tags bool', 'every tag of the repository', { tier: 'P1' }),
+  option('--policy str POLICY', 'missing, always, ifnewer or never', {
+    default: 'missing',
+    choices: ['missing', 'always', 'ifnewer', 'never'],
+  }),
+  option('-q,--quiet bool', 'no progress'),
+  PROGRESS_FLAG,
+  ...PLATFORM_FLAGS,
+  ...REGISTRY_FLAGS,
+  ...RETRY_FLAGS,
+  ...REFUSED_TRANSFER_FLAGS,
+  ...unsupported('--remove-signatures bool'),
+];
+
+export const PUSH_FLAGS: readonly Option[] = [
+  option('--all bool', 'all images of a list'),
+  option('-f,--format str FORMAT', 'oci or v2s2', { choices: ['oci', 'v2s2'] }),
+  option('--digestfile str FILE', 'write the digest of the manifest to a file', { complete: 'file' }),
+  option('--force-compression bool', 'compress again what is compressed otherwise', { tier: 'P1' }),
+  option('-q,--quiet bool', 'no progress'),
+  PROGRESS_FLAG,
+  ...COMPRESSION_FLAGS,
+  ...REGISTRY_FLAGS,
+  ...RETRY_FLAGS,
+  ...unsupported(
+    '--blob-cache str',
+    '--encrypt-layer ints',
+    '--encryption-key csv',
+    '--remove-signatures bool',
+    '--rm|--purge bool',
+    '--sign-by str',
+  ),
+];
+
+export const LOGIN_FLAGS: readonly Option[] = [
+  option('-u,--username str NAME', 'user'),
+  option('-p,--password str TEXT', 'password'),
+  option('--password-stdin bool', 'read the password from standard input'),
+  option('--get-login bool', 'print who is logged in', { tier: 'P1' }),
+  option('--cert-dir str DIR', 'certificates for TLS to the registry', { tier: 'P1', complete: 'directory' }),
+  option('--tls-verify bool', 'require HTTPS and check certificates', { default: 'true' }),
+  ...AUTH_FILES,
+  ...unsupported('-v,--verbose bool'),
+];
+
+export const LOGOUT_FLAGS: readonly Option[] = [
+  option('-a,--all bool', 'forget every registry', { tier: 'P1' }),
+  ...AUTH_FILES,
+];

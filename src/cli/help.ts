@@ -1,0 +1,84 @@
+/** Help texts, made from the command values; never wider than 80 columns. */
+import type { Command } from './command.ts';
+import { GLOBAL_FLAGS, PROGRAM_FLAGS } from './flags/global-flags.ts';
+import type { Option } from './option.ts';
+import { COMMANDS } from './program.ts';
+
+const WIDTH = 80;
+/** Beyond this the summary starts on a line of its own. */
+const COLUMN = 34;
+
+export function programHelp(): string {
+  const longest = Math.max(...COMMANDS.map((command) => command.name.length));
+  const commands = COMMANDS.filter((command) => !command.hidden)
+    .map((command) => `  ${command.name.padEnd(longest)}  ${command.summary}\n`)
+    .join('');
+  return `Builds OCI images without a daemon and without root.
+
+Usage:
+  slipway [flags] COMMAND [ARG…]
+
+Commands:
+${commands}
+Flags:
+${flagLines([...PROGRAM_FLAGS, ...GLOBAL_FLAGS])}
+"slipway COMMAND --help" tells about a command.
+`;
+}
+
+/** Help of one command: purpose, usage, flags, examples. */
+export function commandHelp(command: Command): string {
+  const usage = ['slipway', command.name, command.options.length > 0 ? '[flags]' : '', command.usage];
+  const parts = [
+    wrap(command.description ?? `${command.summary}.`, ''),
+    `\nUsage:\n  ${usage.filter((word) => word !== '').join(' ')}\n`,
+  ];
+  if (command.aliases.length > 0) parts.push(`\nAliases:\n  ${command.aliases.join(', ')}\n`);
+  if (command.examples.length > 0) {
+    parts.push(`\nExamples:\n${command.examples.map((text) => `  slipway ${text}\n`).join('')}`);
+  }
+  const own = flagLines(command.options);
+  if (own !== '') parts.push(`\nFlags:\n${own}`);
+  const names = new Set(command.options.map((option) => option.name));
+  parts.push(`\nGlobal flags:\n${flagLines(GLOBAL_FLAGS.filter((option) => !names.has(option.name)))}`);
+  return parts.join('');
+}
+
+function flagLines(options: readonly Option[]): string {
+  return options
+    .filter((option) => !option.hidden)
+    .map(flagLine)
+    .join('');
+}
+
+function flagLine(option: Option): string {
+  const letter = option.short === undefined ? '    ' : `-${option.short}, `;
+  const head = `  ${letter}--${option.name}${valuePart(option)}`;
+  const facts = [
+    option.default === undefined ? '' : `default ${option.default}`,
+    option.env === undefined ? '' : `$${option.env}`,
+  ].filter((fact) => fact !== '');
+  const text = facts.length === 0 ? option.summary : `${option.summary} (${facts.join(', ')})`;
+  const body = wrap(text, ' '.repeat(COLUMN));
+  return head.length > COLUMN - 2 ? `${head}\n${body}` : `${head.padEnd(COLUMN)}${body.slice(COLUMN)}`;
+}
+
+function valuePart(option: Option): string {
+  if (option.placeholder === '') return '';
+  return option.bare === undefined ? ` ${option.placeholder}` : `[=${option.placeholder}]`;
+}
+
+/** Breaks at spaces; every line is indented and ends with a line feed. */
+function wrap(text: string, indent: string): string {
+  let out = '';
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && indent.length + line.length + 1 + word.length > WIDTH) {
+      out += `${indent}${line}\n`;
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return `${out}${indent}${line}\n`;
+}

@@ -1,0 +1,80 @@
+/** Errors and diagnostics as people read them on stderr. */
+import type { Diagnostic, Span } from '../../index.ts';
+import { UsageError } from '../usage-error.ts';
+import { sourceFrame } from './source-frame.ts';
+import type { Style } from './style.ts';
+
+export interface ErrorTextOptions {
+  readonly width: number;
+  readonly style: Style;
+  /** Adds codes, all causes and the stack. */
+  readonly verbose: boolean;
+  /** The nearest of some candidates; the library's `suggest`. */
+  readonly suggest?: (word: string, candidates: Iterable<string>) => string | undefined;
+}
+
+/** The shape shared by the library's errors and the command line's. */
+interface CodedError extends Error {
+  readonly code: string;
+  readonly hint?: string;
+  readonly span?: Span;
+  readonly facts?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** True for errors that are about the work, as opposed to bugs. */
+export function isCoded(error: unknown): error is CodedError {
+  return (
+    error instanceof Error && error.name === 'BuilderError' && typeof (error as { code?: unknown }).code === 'string'
+  );
+}
+
+/** `Error: what`, the place, what caused it, and a way out. Ends with a line feed. */
+export function errorText(error: unknown, o: ErrorTextOptions): string {
+  if (!isCoded(error)) return bugText(error, o);
+  let out = `${o.style.bad('Error:')} ${error.message}\n`;
+  if (error.span !== undefined) out += sourceFrame(error.span, o.width, o.style, error.code);
+  else if (o.verbose) out += `  ${o.style.faint(`[${error.code}]`)}\n`;
+  out += causeLines(error, o);
+  const help = error.hint ?? nearHint(error, o);
+  if (help !== undefined) out += `${o.style.path('help:')} ${help}\n`;
+  if (o.verbose && error.stack !== undefined) out += `${o.style.faint(error.stack)}\n`;
+  return out;
+}
+
+/** A warning or error about a source text, with its frame, notes and help. */
+export function diagnosticText(d: Diagnostic, o: ErrorTextOptions): string {
+  const head = d.severity === 'error' ? o.style.bad('error:') : o.style.warning('warning:');
+  let out = `${head} ${d.message}\n${sourceFrame(d.span, o.width, o.style, d.code)}`;
+  for (const note of d.notes) {
+    out += `${o.style.path('note:')} ${note.message}\n`;
+    if (note.span !== undefined) out += sourceFrame(note.span, o.width, o.style);
+  }
+  if (d.help !== undefined) out += `${o.style.path('help:')} ${d.help}\n`;
+  return out;
+}
+
+function nearHint(error: Error, o: ErrorTextOptions): string | undefined {
+  if (!(error instanceof UsageError) || error.near === undefined) return undefined;
+  const found = o.suggest?.(error.near.word, error.near.candidates);
+  return found === undefined ? undefined : `did you mean \`${error.near.prefix}${found}\`?`;
+}
+
+/** Causes whose text the message already holds say nothing new. */
+function causeLines(error: Error, o: ErrorTextOptions): string {
+  let out = '';
+  let said = error.message;
+  for (let cause = error.cause; cause !== undefined && cause !== null; cause = (cause as Error).cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    if (!o.verbose && said.includes(message)) continue;
+    out += `${o.style.faint('caused by:')} ${message}\n`;
+    said += `\n${message}`;
+    if (!(cause instanceof Error)) break;
+  }
+  return out;
+}
+
+function bugText(error: unknown, o: ErrorTextOptions): string {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const [first, ...rest] = text.split('\n');
+  return `${o.style.bad('Error:')} internal: ${first}\n${o.style.faint(rest.join('\n'))}\nThis is a bug in slipway.\n`;
+}

@@ -1,0 +1,84 @@
+/** Buildah's words on Buildah's streams, append-only. */
+import type { BuildEvent, Emit } from '../../index.ts';
+import { ControlFilter } from './control-filter.ts';
+import { diagnosticText } from './error-text.ts';
+import type { Output } from './output.ts';
+import { isIdLine, type Reporter, type ReporterOptions } from './reporter.ts';
+import { printable } from './source-frame.ts';
+
+const FIRST_LINE = 'Getting image source signatures';
+const LAST_LINE = 'Writing manifest to image destination';
+
+export class PlainReporter implements Reporter {
+  readonly #o: ReporterOptions;
+  readonly #filters = new Map<string, ControlFilter>();
+  readonly #seen = new Set<string>();
+  /** A transfer has begun and its manifest is not written yet. */
+  #isCopying = false;
+
+  constructor(o: ReporterOptions) {
+    this.#o = o;
+  }
+
+  readonly emit: Emit = (event) => {
+    const { stdout, stderr, quiet, hidesIds } = this.#o;
+    switch (event.type) {
+      case 'step-line':
+        if (!quiet && !(hidesIds && isIdLine(event.text))) stdout.write(`${event.text}\n`);
+        return;
+      case 'step-output':
+        if (event.stream === 'stderr') this.#output(stderr, event);
+        else if (!quiet) this.#output(stdout, event);
+        return;
+      case 'transfer':
+        if (!quiet) this.#transfer(event);
+        return;
+      case 'note':
+        if (!quiet && this.#isLoud()) stderr.write(`${printable(event.text)}\n`);
+        return;
+      case 'warning':
+        if (this.#isLoud()) stderr.write(`${this.#o.style.warning('warning:')} ${printable(event.text)}\n`);
+        return;
+      case 'diagnostic':
+        if (event.diagnostic.severity === 'warning' && !this.#isLoud()) return;
+        stderr.write(diagnosticText(event.diagnostic, { width: stderr.columns, style: this.#o.style, verbose: false }));
+        return;
+      case 'step-started':
+      case 'step-finished':
+        return;
+    }
+  };
+
+  finish(): void {}
+
+  #isLoud(): boolean {
+    return !['error', 'fatal', 'panic'].includes(this.#o.logLevel);
+  }
+
+  #output(to: Output, event: Extract<BuildEvent, { type: 'step-output' }>): void {
+    if (!to.isTty) {
+      to.write(event.data);
+      return;
+    }
+    const key = `${event.step} ${event.stream}`;
+    const filter = this.#filters.get(key) ?? new ControlFilter();
+    this.#filters.set(key, filter);
+    to.write(filter.filter(event.data));
+  }
+
+  /** One line when a thing begins; nothing when it ends. Every copy begins and ends with the same lines. */
+  #transfer(event: Extract<BuildEvent, { type: 'transfer' }>): void {
+    if (!this.#isCopying) {
+      this.#isCopying = true;
+      this.#seen.clear();
+      if (event.label !== FIRST_LINE) this.#o.stderr.write(`${FIRST_LINE}\n`);
+    }
+    const key = `${event.id} ${event.label}`;
+    if (!this.#seen.has(key)) {
+      this.#seen.add(key);
+      const note = event.state === 'skipped' ? ' skipped: already exists' : '';
+      this.#o.stderr.write(`${event.label}${note}\n`);
+    }
+    if (event.label === LAST_LINE && event.state !== 'started') this.#isCopying = false;
+  }
+}

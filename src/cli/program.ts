@@ -1,0 +1,341 @@
+/**
+ * Every command as plain data: the one source of parsing, help and completion. Bodies are loaded when they run, so this
+ * file costs no engine. To add a command: a row here and a file in `commands/`.
+ */
+import type { Command, Positionals } from './command.ts';
+import { BUILD_FLAGS } from './flags/build-flags.ts';
+import { ADD_FLAGS, COMMIT_FLAGS, CONFIG_FLAGS, COPY_FLAGS, FROM_FLAGS, RUN_FLAGS } from './flags/container-flags.ts';
+import {
+  CONTAINERS_FLAGS,
+  IMAGES_FLAGS,
+  INSPECT_FLAGS,
+  LOGIN_FLAGS,
+  LOGOUT_FLAGS,
+  PULL_COMMAND_FLAGS,
+  PUSH_FLAGS,
+} from './flags/store-flags.ts';
+import { option } from './option.ts';
+
+type Row = Pick<Command, 'name' | 'summary' | 'usage' | 'positionals' | 'examples' | 'load'> & Partial<Command>;
+
+const MANY = Number.POSITIVE_INFINITY;
+const NO_CONTAINER = 'container ID must be specified';
+const TOO_MANY = 'too many arguments specified';
+
+const refuse = (min: number, max: number, few?: string, many?: string): Positionals => ({
+  min,
+  max,
+  dashes: 'refuse',
+  ...(few === undefined ? {} : { few }),
+  ...(many === undefined ? {} : { many }),
+});
+const words = (min: number, max: number, few?: string, many?: string): Positionals => ({
+  ...refuse(min, max, few, many),
+  dashes: 'words',
+});
+const none = (name: string): Positionals => words(0, 0, undefined, `'slipway ${name}' does not accept arguments`);
+
+const row = (r: Row): Command => ({ aliases: [], interspersed: false, options: [], hidden: false, ...r });
+
+export const COMMANDS: readonly Command[] = [
+  row({
+    name: 'build',
+    aliases: ['bud', 'build-using-dockerfile'],
+    summary: 'Build an image from a Containerfile or Dockerfile',
+    usage: '[CONTEXT]',
+    description:
+      'Builds an image from the instructions of a Containerfile. CONTEXT is a directory, a Containerfile, a URL, a git ' +
+      'repository or - for standard input; without it the current directory is used.',
+    positionals: { ...words(0, 1), complete: 'directory' },
+    options: BUILD_FLAGS,
+    examples: ['build -t app .', 'build --layers --target test .', 'build -f Containerfile.debug -t app:debug .'],
+    load: async () => (await import('./commands/build.ts')).build,
+  }),
+  row({
+    name: 'from',
+    summary: 'Make a working container from an image',
+    usage: 'IMAGE',
+    description: 'Makes a working container from an image, or an empty one from "scratch", and prints its name.',
+    positionals: {
+      ...refuse(1, 1, 'an image name (or "scratch") must be specified', TOO_MANY),
+      complete: 'image',
+    },
+    options: FROM_FLAGS,
+    examples: ['from alpine', 'from --name work scratch', 'from oci:./layout:latest'],
+    load: async () => (await import('./commands/from.ts')).from,
+  }),
+  row({
+    name: 'run',
+    summary: 'Run a command in a working container',
+    usage: 'CONTAINER [--] COMMAND [ARG…]',
+    description: 'Runs a command in a working container. All words after CONTAINER belong to the command.',
+    positionals: { ...words(1, MANY, NO_CONTAINER), complete: 'container' },
+    options: RUN_FLAGS,
+    examples: ['run work -- apk add git', 'run -t work sh', 'run -v ./src:/src:ro work make -C /src'],
+    load: async () => (await import('./commands/run.ts')).run,
+  }),
+  row({
+    name: 'copy',
+    summary: 'Copy files into a working container',
+    usage: 'CONTAINER SRC… [DEST]',
+    positionals: { ...refuse(2, MANY, 'src must be specified'), complete: 'container' },
+    options: COPY_FLAGS,
+    examples: ['copy work app.js /app/', 'copy --chown 1000:1000 work dist /srv', 'copy --from alpine work /bin/sh /'],
+    load: async () => (await import('./commands/copy.ts')).copy,
+  }),
+  row({
+    name: 'add',
+    summary: 'Add files, URLs and unpacked archives to a working container',
+    usage: 'CONTAINER SRC… [DEST]',
+    positionals: { ...refuse(2, MANY, 'src must be specified'), complete: 'container' },
+    options: ADD_FLAGS,
+    examples: ['add work rootfs.tar.gz /', 'add work https://example.com/tool /usr/bin/'],
+    load: async () => (await import('./commands/copy.ts')).add,
+  }),
+  row({
+    name: 'config',
+    summary: 'Change what the image of a working container will say',
+    usage: 'CONTAINER',
+    positionals: { ...refuse(1, 1, NO_CONTAINER, TOO_MANY), complete: 'container' },
+    options: CONFIG_FLAGS,
+    examples: ['config --cmd /app work', 'config --env A=1 --label version=2 work', 'config --port 8080/tcp work'],
+    load: async () => (await import('./commands/config.ts')).config,
+  }),
+  row({
+    name: 'commit',
+    summary: 'Write an image from a working container',
+    usage: 'CONTAINER [IMAGE]',
+    positionals: { ...refuse(1, 2, NO_CONTAINER, TOO_MANY), complete: 'container' },
+    options: COMMIT_FLAGS,
+    examples: ['commit work app', 'commit --rm --squash work app:1', 'commit work oci-archive:app.tar'],
+    load: async () => (await import('./commands/commit.ts')).commit,
+  }),
+  row({
+    name: 'mount',
+    summary: 'Mount the root file system of working containers',
+    usage: '[CONTAINER…]',
+    description: 'Mounts working containers and prints where; without arguments lists what is mounted.',
+    positionals: { ...refuse(0, MANY), complete: 'container' },
+    options: [option('--json bool', 'JSON'), option('--notruncate bool', 'no effect', { hidden: true, tier: 'P2' })],
+    examples: ['mount work', 'mount --json'],
+    load: async () => (await import('./commands/mount.ts')).mount,
+  }),
+  row({
+    name: 'umount',
+    aliases: ['unmount'],
+    summary: 'Unmount working containers',
+    usage: 'CONTAINER…',
+    positionals: { ...refuse(0, MANY), complete: 'container' },
+    options: [option('-a,--all bool', 'every mounted container')],
+    examples: ['umount work', 'umount --all'],
+    load: async () => (await import('./commands/mount.ts')).umount,
+  }),
+  row({
+    name: 'containers',
+    aliases: ['list', 'ls', 'ps'],
+    summary: 'List working containers',
+    usage: '',
+    positionals: none('containers'),
+    interspersed: true,
+    options: CONTAINERS_FLAGS,
+    examples: ['containers', 'containers --json', "containers --format '{{.ContainerName}}'"],
+    load: async () => (await import('./commands/containers.ts')).containers,
+  }),
+  row({
+    name: 'rm',
+    aliases: ['delete'],
+    summary: 'Remove working containers',
+    usage: 'CONTAINER…',
+    positionals: { ...refuse(0, MANY), complete: 'container' },
+    options: [option('-a,--all bool', 'every working container')],
+    examples: ['rm work', 'rm --all'],
+    load: async () => (await import('./commands/rm.ts')).rm,
+  }),
+  row({
+    name: 'rename',
+    summary: 'Rename a working container',
+    usage: 'CONTAINER NEWNAME',
+    positionals: {
+      ...words(2, 2, 'accepts 2 arg(s): a container and its new name'),
+      many: 'accepts 2 arg(s): a container and its new name',
+      complete: 'container',
+    },
+    interspersed: true,
+    examples: ['rename work release'],
+    load: async () => (await import('./commands/rename.ts')).rename,
+  }),
+  row({
+    name: 'images',
+    summary: 'List images',
+    usage: '[IMAGE]',
+    positionals: { ...refuse(0, 1, undefined, "'slipway images' requires at most 1 argument"), complete: 'image' },
+    options: IMAGES_FLAGS,
+    examples: ['images', 'images --filter dangling=true -q', "images --format '{{.ID}} {{.Name}}:{{.Tag}}'"],
+    load: async () => (await import('./commands/images.ts')).images,
+  }),
+  row({
+    name: 'inspect',
+    summary: 'Show the configuration of a container or image',
+    usage: 'CONTAINER|IMAGE',
+    positionals: {
+      ...refuse(1, 1, 'container or image name must be specified', TOO_MANY),
+      complete: 'container',
+    },
+    options: INSPECT_FLAGS,
+    examples: ['inspect work', "inspect -t image -f '{{.OCIv1.Config.Cmd}}' alpine"],
+    load: async () => (await import('./commands/inspect.ts')).inspect,
+  }),
+  row({
+    name: 'tag',
+    summary: 'Give an image further names',
+    usage: 'IMAGE NEWNAME…',
+    positionals: { ...words(2, MANY), complete: 'image' },
+    interspersed: true,
+    examples: ['tag app app:1.0 registry.example.com/app:1.0'],
+    load: async () => (await import('./commands/tag.ts')).tag,
+  }),
+  row({
+    name: 'rmi',
+    summary: 'Remove images',
+    usage: 'IMAGE…',
+    positionals: { ...refuse(0, MANY), complete: 'image' },
+    options: [
+      option('-a,--all bool', 'every image'),
+      option('-f,--force bool', 'images with several names or containers too'),
+      option('-p,--prune bool', 'every dangling image'),
+    ],
+    examples: ['rmi app:old', 'rmi --prune', 'rmi --all --force'],
+    load: async () => (await import('./commands/rmi.ts')).rmi,
+  }),
+  row({
+    name: 'prune',
+    summary: 'Remove dangling images, with --all every unused one',
+    usage: '',
+    positionals: none('prune'),
+    options: [
+      option('-a,--all bool', 'every image no container uses'),
+      option('-f,--force bool', 'containers that use them too', { tier: 'P1' }),
+    ],
+    examples: ['prune', 'prune --all'],
+    load: async () => (await import('./commands/rmi.ts')).prune,
+  }),
+  row({
+    name: 'pull',
+    summary: 'Copy an image into the store',
+    usage: 'IMAGE',
+    positionals: { ...refuse(1, 1, 'an image name must be specified', TOO_MANY), complete: 'image' },
+    options: PULL_COMMAND_FLAGS,
+    examples: ['pull alpine', 'pull --platform linux/arm64 alpine', 'pull docker-archive:app.tar'],
+    load: async () => (await import('./commands/pull.ts')).pull,
+  }),
+  row({
+    name: 'push',
+    summary: 'Copy an image out of the store',
+    usage: 'IMAGE [DEST]',
+    positionals: { ...refuse(1, 2, 'at least a source image ID must be specified', TOO_MANY), complete: 'image' },
+    options: PUSH_FLAGS,
+    examples: ['push app registry.example.com/team/app', 'push app oci-archive:app.tar'],
+    load: async () => (await import('./commands/push.ts')).push,
+  }),
+  row({
+    name: 'login',
+    summary: 'Log in to a registry',
+    usage: 'REGISTRY',
+    positionals: words(1, 1, 'please specify a registry to login to', TOO_MANY),
+    interspersed: true,
+    options: LOGIN_FLAGS,
+    examples: ['login registry.example.com', 'login -u me --password-stdin registry.example.com'],
+    load: async () => (await import('./commands/login.ts')).login,
+  }),
+  row({
+    name: 'logout',
+    summary: 'Forget the credentials of a registry',
+    usage: 'REGISTRY',
+    positionals: words(0, 1, undefined, TOO_MANY),
+    options: LOGOUT_FLAGS,
+    examples: ['logout registry.example.com', 'logout --all'],
+    load: async () => (await import('./commands/login.ts')).logout,
+  }),
+  row({
+    name: 'unshare',
+    summary: 'Run a command in the user namespace of rootless builds',
+    usage: '[COMMAND [ARG…]]',
+    positionals: words(0, MANY),
+    options: [option('-m,--mount csv [VAR=]CONTAINER', 'mount a container and export its path')],
+    examples: ['unshare', 'unshare cat /proc/self/uid_map', "unshare -m ROOT=work sh -c 'ls $ROOT'"],
+    load: async () => (await import('./commands/unshare.ts')).unshare,
+  }),
+  row({
+    name: 'info',
+    summary: 'Show facts about host and store',
+    usage: '',
+    positionals: none('info'),
+    interspersed: true,
+    options: [
+      option('-d,--debug bool', 'facts about the program too', { tier: 'P1' }),
+      option('--format str TEMPLATE', 'Go template', { tier: 'P1' }),
+    ],
+    examples: ['info', "info --format '{{.store.GraphDriverName}}'"],
+    load: async () => (await import('./commands/info.ts')).info,
+  }),
+  row({
+    name: 'doctor',
+    summary: 'Check what this host can do, and say how to get more',
+    usage: '',
+    positionals: none('doctor'),
+    interspersed: true,
+    options: [option('--json bool', 'JSON')],
+    examples: ['doctor'],
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  }),
+  row({
+    name: 'version',
+    summary: 'Show the version',
+    usage: '',
+    positionals: none('version'),
+    interspersed: true,
+    options: [option('--json bool', 'JSON')],
+    examples: ['version --json'],
+    load: async () => (await import('./commands/version.ts')).version,
+  }),
+  row({
+    name: 'completion',
+    summary: 'Print a completion script for a shell',
+    usage: 'bash|zsh|fish',
+    positionals: words(1, 1, 'a shell must be specified: bash, zsh or fish', TOO_MANY),
+    interspersed: true,
+    examples: ['completion bash > ~/.local/share/bash-completion/completions/slipway'],
+    load: async () => (await import('./commands/completion.ts')).completion,
+  }),
+  row({
+    name: 'help',
+    summary: 'Show help for a command',
+    usage: '[COMMAND]',
+    positionals: words(0, 1),
+    interspersed: true,
+    examples: ['help build'],
+    load: async () => (await import('./commands/help.ts')).help,
+  }),
+  row({
+    name: '__complete',
+    summary: 'Print what could come next on the command line',
+    usage: 'WORD…',
+    positionals: words(0, MANY),
+    hidden: true,
+    examples: [],
+    load: async () => (await import('./commands/complete.ts')).complete,
+  }),
+];
+
+/** Commands of Buildah that are refused by name. */
+export const REFUSED_COMMANDS: ReadonlySet<string> = new Set(['manifest', 'mkcw', 'source', 'rpc', 'dumpbolt']);
+
+/** Finds a command by name or alias. */
+export function findCommand(word: string): Command | undefined {
+  return COMMANDS.find((command) => command.name === word || command.aliases.includes(word));
+}
+
+/** All names and aliases a person may type. */
+export function commandNames(): readonly string[] {
+  return COMMANDS.filter((command) => !command.hidden).flatMap((command) => [command.name, ...command.aliases]);
+}

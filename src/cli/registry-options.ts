@@ -1,0 +1,120 @@
+/** From flags to the library's registry, platform and pull options. */
+import { access } from 'node:fs/promises';
+import type { Platform, PullPolicy, RegistryOptions } from '../index.ts';
+import type { CommandContext } from './command.ts';
+import { parseDuration } from './duration.ts';
+import { promptSecret } from './prompt.ts';
+import { requireAcceptingPolicy } from './signature-policy.ts';
+import { UsageError, unsupportedFlag } from './usage-error.ts';
+
+/** Reads the flags of REGISTRY_FLAGS and, where the command has them, RETRY_FLAGS. */
+export async function registryOptions(c: CommandContext, withRetry = true): Promise<RegistryOptions> {
+  const { flags } = c;
+  const policy = flags.string('signature-policy');
+  if (policy !== undefined) await requireAcceptingPolicy(policy, c.command.name);
+  const creds = flags.string('creds');
+  return {
+    ...(await tlsOptions(c)),
+    ...(creds === undefined ? {} : { creds: await parseCreds(creds, c) }),
+    ...(withRetry ? retryOptions(c) : {}),
+  };
+}
+
+/** `--authfile`, `--cert-dir` and `--tls-verify`, which `login` has too. */
+export async function tlsOptions(
+  c: CommandContext,
+): Promise<Pick<RegistryOptions, 'authfile' | 'certDir' | 'tlsVerify'>> {
+  const authfile = c.flags.string('authfile');
+  const certDir = c.flags.string('cert-dir');
+  const tlsVerify = c.flags.bool('tls-verify');
+  // A credentials file that is named must exist, except where it is about to be written.
+  if (authfile !== undefined && c.command.name !== 'login') await requireFile(authfile);
+  return {
+    ...(authfile === undefined ? {} : { authfile }),
+    ...(certDir === undefined ? {} : { certDir }),
+    // Only an explicit value overrides what registries.conf says about the registry.
+    ...(tlsVerify === undefined ? {} : { tlsVerify }),
+  };
+}
+
+async function requireFile(path: string): Promise<void> {
+  try {
+    await access(path);
+  } catch {
+    throw new UsageError(`credential file is not accessible: "${path}": no such file or directory`);
+  }
+}
+
+async function parseCreds(text: string, c: CommandContext): Promise<{ username: string; password: string }> {
+  const colon = text.indexOf(':');
+  const username = colon === -1 ? text : text.slice(0, colon);
+  if (username === '') throw new UsageError('credentials need a user name: --creds USER[:PASS]');
+  const password = colon === -1 ? await promptSecret('Password: ', c) : text.slice(colon + 1);
+  return { username, password };
+}
+
+function retryOptions({ flags }: CommandContext): Pick<RegistryOptions, 'retries' | 'retryDelayMs'> {
+  const retries = flags.int('retry');
+  const delay = flags.string('retry-delay');
+  if (retries !== undefined && retries < 0) throw new UsageError(`--retry must not be negative: ${retries}`);
+  return {
+    ...(retries === undefined ? {} : { retries }),
+    ...(delay === undefined ? {} : { retryDelayMs: parseDuration(delay, '--retry-delay') / 1e6 }),
+  };
+}
+
+/** The platform asked for by `--platform`, or `--os`, `--arch` and `--variant`; undefined for the host's. */
+export async function platformOption(c: CommandContext): Promise<{ platform?: Platform }> {
+  const { flags } = c;
+  const [os, arch, variant] = [flags.string('os'), flags.string('arch'), flags.string('variant')];
+  const wanted = flags.strings('platform') ?? [];
+  const isSplit = os !== undefined || arch !== undefined || variant !== undefined;
+  if (wanted.length > 0 && isSplit) {
+    throw new UsageError('invalid --platform may not be used with --os, --arch, or --variant');
+  }
+  if (wanted.length > 1) {
+    throw unsupportedFlag('--platform', c.command.name, 'several platforms at once; run it once for each');
+  }
+  if (wanted.length === 0 && !isSplit) return {};
+  const { hostPlatform, parsePlatform } = await c.library();
+  const host = hostPlatform();
+  const text =
+    wanted[0] ?? [os ?? 'linux', arch ?? host.architecture, variant].filter((part) => part !== undefined).join('/');
+  const platform = text === 'local' ? host : parsePlatform(text);
+  if (platform === undefined) {
+    throw new UsageError(`invalid platform syntax for "${text}" (use OS/ARCH[/VARIANT][,...])`);
+  }
+  return { platform };
+}
+
+const POLICIES: Readonly<Record<string, PullPolicy>> = {
+  always: 'always',
+  true: 'always',
+  missing: 'missing',
+  ifmissing: 'missing',
+  false: 'missing',
+  newer: 'newer',
+  ifnewer: 'newer',
+  never: 'never',
+};
+
+/** `--pull` and its old forms; the last word wins over the old ones. */
+export function pullPolicy(c: CommandContext, flag: 'pull' | 'policy'): PullPolicy | undefined {
+  const text = c.flags.string(flag);
+  if (text !== undefined) {
+    const policy = POLICIES[text.trim().toLowerCase()];
+    if (policy === undefined) {
+      throw new UsageError(`unsupported pull policy "${text}"`, {
+        near: {
+          word: text,
+          candidates: ['always', 'missing', 'never', flag === 'pull' ? 'newer' : 'ifnewer'],
+          prefix: '',
+        },
+      });
+    }
+    return policy;
+  }
+  if (flag === 'policy') return undefined;
+  if (c.flags.on('pull-always')) return 'always';
+  return c.flags.on('pull-never') ? 'never' : undefined;
+}

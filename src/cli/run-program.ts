@@ -1,0 +1,177 @@
+/** From words to an exit code: finds the command, parses, runs its body and tells what went wrong. */
+import type { Builder, BuilderOptions, Emit } from '../index.ts';
+import type { Command, CommandContext, Library } from './command.ts';
+import { errorCode, FAILURE } from './exit-code.ts';
+import { type FlagWord, OptionIndex, splitWords } from './flag-words.ts';
+import { GLOBAL_FLAGS, PROGRAM_FLAGS } from './flags/global-flags.ts';
+import type { Flags } from './flags.ts';
+import type { Output } from './output/output.ts';
+import { parseCommand } from './parse-command.ts';
+import { commandNames, findCommand, REFUSED_COMMANDS } from './program.ts';
+import { UsageError } from './usage-error.ts';
+
+/** All that surrounds the program, so that tests can give their own. */
+export interface Surroundings {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+  readonly library: () => Promise<Library>;
+}
+
+/** Runs one command line. Never throws; the exit code is 0, the command's own, or 125. */
+export async function runProgram(s: Surroundings): Promise<number> {
+  let flags: Flags | undefined;
+  try {
+    const { before, rest } = splitProgram(s.argv);
+    const early = await answerEarly(s, before, rest);
+    if (early !== undefined) return early;
+    const command = requireCommand(rest[0]!);
+    const parsed = await parseCommand(command, rest.slice(1), GLOBAL_FLAGS, s.env, before);
+    if (parsed.help) return await printHelp(s, command);
+    flags = parsed.flags;
+    checkLogLevel(flags);
+    const body = await command.load();
+    return await body(makeContext(s, command, parsed));
+  } catch (error) {
+    // An abort was asked for; its reason says all.
+    if (!s.signal.aborted) await tellError(error, s, flags);
+    return errorCode(error);
+  }
+}
+
+function splitProgram(argv: readonly string[]): { before: readonly FlagWord[]; rest: readonly string[] } {
+  const index = new OptionIndex([...PROGRAM_FLAGS, ...GLOBAL_FLAGS]);
+  const { flags, positionals } = splitWords(argv, index, false);
+  return { before: flags, rest: positionals };
+}
+
+async function answerEarly(
+  s: Surroundings,
+  before: readonly FlagWord[],
+  rest: readonly string[],
+): Promise<number | undefined> {
+  if (before.some((word) => word.option.name === 'version' && word.value !== 'false')) {
+    const { versionLine } = await import('./release.ts');
+    s.stdout.write(`${versionLine()}\n`);
+    return 0;
+  }
+  if (rest.length > 0) return undefined;
+  const { programHelp } = await import('./help.ts');
+  s.stdout.write(programHelp());
+  return 0;
+}
+
+function requireCommand(word: string): Command {
+  const command = findCommand(word);
+  if (command !== undefined) return command;
+  if (REFUSED_COMMANDS.has(word)) {
+    throw new UsageError(`the command "${word}" is not supported`, { code: 'usage.unsupported' });
+  }
+  throw new UsageError(`unknown command "${word}" for "slipway"`, {
+    near: { word, candidates: commandNames(), prefix: 'slipway ' },
+  });
+}
+
+async function printHelp(s: Surroundings, command: Command): Promise<number> {
+  const { commandHelp } = await import('./help.ts');
+  s.stdout.write(commandHelp(command));
+  return 0;
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'panic'];
+
+function checkLogLevel(flags: Flags): void {
+  const level = flags.string('log-level');
+  if (level === undefined || LOG_LEVELS.includes(level)) return;
+  throw new UsageError(`unable to parse log level "${level}"`, {
+    near: { word: level, candidates: LOG_LEVELS, prefix: '' },
+  });
+}
+
+/** `warn` unless said otherwise. */
+export function logLevelOf(flags: Flags): string {
+  return flags.string('log-level') ?? (flags.on('debug') ? 'debug' : 'warn');
+}
+
+function makeContext(
+  s: Surroundings,
+  command: Command,
+  parsed: { readonly flags: Flags; readonly args: readonly string[]; readonly dashAt: number | undefined },
+): CommandContext {
+  const { flags, args, dashAt } = parsed;
+  const context: CommandContext = {
+    command,
+    flags,
+    args,
+    dashAt,
+    env: s.env,
+    cwd: s.cwd,
+    stdin: s.stdin,
+    stdout: s.stdout,
+    stderr: s.stderr,
+    signal: s.signal,
+    now: s.now,
+    library: s.library,
+    open: (emit) => openStore(context, emit),
+  };
+  return context;
+}
+
+async function openStore(c: CommandContext, emit: Emit | undefined): Promise<Builder> {
+  const { openBuilder } = await c.library();
+  return openBuilder({ ...storeOptions(c), emit: emit ?? (await plainEmit(c)) });
+}
+
+/** Where the store is and how registries are found, as the global flags say. */
+export function storeOptions({ flags, env, cwd, signal }: CommandContext): BuilderOptions {
+  const root = flags.string('root');
+  const runroot = flags.string('runroot');
+  const driver = flags.string('storage-driver');
+  const registriesConf = flags.string('registries-conf');
+  const registriesConfDir = flags.string('registries-conf-dir');
+  if (driver !== undefined && driver !== 'overlay' && driver !== 'vfs') {
+    throw new UsageError(`storage driver "${driver}" is not supported: overlay and vfs are`, {
+      code: 'usage.unsupported',
+    });
+  }
+  return {
+    env,
+    cwd,
+    signal,
+    ...(root === undefined ? {} : { root }),
+    ...(runroot === undefined ? {} : { runroot }),
+    ...(driver === undefined ? {} : { driver }),
+    ...(registriesConf === undefined ? {} : { registriesConf }),
+    ...(registriesConfDir === undefined ? {} : { registriesConfDir }),
+  };
+}
+
+async function plainEmit(c: CommandContext): Promise<Emit> {
+  const { reporterFor } = await import('./command-reporter.ts');
+  return reporterFor(c, { mode: 'plain' }).emit;
+}
+
+async function tellError(error: unknown, s: Surroundings, flags: Flags | undefined): Promise<void> {
+  const [{ errorText }, { styleFor }] = await Promise.all([
+    import('./output/error-text.ts'),
+    import('./output/style.ts'),
+  ]);
+  const wantsSuggestion = error instanceof UsageError && error.near !== undefined;
+  const suggest = wantsSuggestion ? (await s.library().catch(() => undefined))?.suggest : undefined;
+  const level = flags === undefined ? 'warn' : logLevelOf(flags);
+  s.stderr.write(
+    errorText(error, {
+      width: s.stderr.columns,
+      style: styleFor(s.stderr, s.env, flags?.string('color')),
+      verbose: level === 'debug' || level === 'trace',
+      ...(suggest === undefined ? {} : { suggest }),
+    }),
+  );
+}
+
+export { FAILURE };
