@@ -14,6 +14,8 @@ const RUN_B = 1;
 /** Symbols per Huffman table choice. */
 const GROUP_SIZE = 50;
 const MAX_CODE_LENGTH = 20;
+/** Codes up to this length, nearly all, are decoded by one look into a table. */
+const FAST_BITS = 10;
 
 function invalid(why: string): BuilderError {
   return new BuilderError('compression.invalid', `cannot decompress bzip2: ${why}`);
@@ -155,6 +157,8 @@ class HuffmanTable {
   /** One past the last code of each length, and what to subtract from a code for its place in `#symbols`. */
   readonly #limits = new Int32Array(MAX_CODE_LENGTH + 1);
   readonly #bases = new Int32Array(MAX_CODE_LENGTH + 1);
+  /** By the next bits: symbol and code length, or 0 where the code is longer. */
+  readonly #fast = new Uint16Array(1 << FAST_BITS);
 
   constructor(lengths: Uint8Array) {
     const counts = new Uint16Array(MAX_CODE_LENGTH + 1);
@@ -170,11 +174,29 @@ class HuffmanTable {
     }
     this.#symbols = new Uint16Array(lengths.length);
     for (let symbol = 0; symbol < lengths.length; symbol++) this.#symbols[starts[lengths[symbol]!]!++] = symbol;
+    this.#fillFast();
+  }
+
+  #fillFast(): void {
+    let code = 0;
+    for (let length = 1; length <= FAST_BITS; length++, code <<= 1) {
+      const width = 1 << (FAST_BITS - length);
+      for (; code < this.#limits[length]!; code++) {
+        const symbol = this.#symbols[code - this.#bases[length]!]!;
+        // An over-full code of a damaged block runs past the table, where writes are lost; checksums tell later.
+        this.#fast.fill((symbol << 5) | length, code * width, (code + 1) * width);
+      }
+    }
   }
 
   decode(bits: BitReader): number {
-    let code = 0;
-    for (let length = 1; length <= MAX_CODE_LENGTH; length++) {
+    const fast = this.#fast[bits.peek(FAST_BITS)]!;
+    if (fast !== 0) {
+      bits.skip(fast & 31);
+      return fast >> 5;
+    }
+    let code = bits.read(FAST_BITS);
+    for (let length = FAST_BITS + 1; length <= MAX_CODE_LENGTH; length++) {
       code = (code << 1) | bits.read(1);
       if (code < this.#limits[length]!) {
         const symbol = this.#symbols[code - this.#bases[length]!];
@@ -284,23 +306,38 @@ class BitReader {
     return this.#at < this.#bytes.length;
   }
 
+  /** Gives whole bytes that were taken ahead back and drops the rest of the last one, which is padding. */
   alignToByte(): void {
-    // Whole bytes that were taken ahead go back; the rest of the last one is padding.
     this.#at -= this.#bitCount >> 3;
     this.#bitCount = 0;
     this.#bits = 0;
+    if (this.#at > this.#bytes.length) throw invalid('it is truncated');
   }
 
   /** 1 … 24 bits, most significant first. */
   read(count: number): number {
+    const value = this.peek(count);
+    this.#bitCount -= count;
+    return value;
+  }
+
+  /** The same without taking them. A little beyond the end there are zeros. */
+  peek(count: number): number {
     while (this.#bitCount < count) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined) throw invalid('it is truncated');
-      this.#bits = (this.#bits << 8) | byte;
+      this.#bits = (this.#bits << 8) | (this.#bytes[this.#at++] ?? this.#beyondEnd());
       this.#bitCount += 8;
     }
+    return (this.#bits >>> (this.#bitCount - count)) & ((1 << count) - 1);
+  }
+
+  skip(count: number): void {
     this.#bitCount -= count;
-    return (this.#bits >>> this.#bitCount) & ((1 << count) - 1);
+  }
+
+  #beyondEnd(): number {
+    // Codes are looked at before their length is known; more than four bytes too far is no such look.
+    if (this.#at > this.#bytes.length + 4) throw invalid('it is truncated');
+    return 0;
   }
 
   read32(): number {

@@ -130,6 +130,11 @@ const REP_LENGTH = MATCH_LENGTH + LENGTH_PROBABILITIES;
 const LITERAL = REP_LENGTH + LENGTH_PROBABILITIES;
 const LITERAL_SIZE = 0x300;
 
+const RANGE = 0;
+const CODE = 1;
+/** Below this the coder takes in another byte. */
+const NORMAL_RANGE = 0x1000000;
+
 class LzmaDecoder {
   readonly #window: Window;
   /** Of being 0, times 2¹¹. */
@@ -148,8 +153,8 @@ class LzmaDecoder {
 
   #input: Uint8Array = new Uint8Array(0);
   #at = 0;
-  #range = 0;
-  #code = 0;
+  /** Range and code. In a typed array, because as plain numbers beyond 2³¹ they would make every step a float one. */
+  readonly #coder = new Uint32Array(2);
 
   constructor(window: Window) {
     this.#window = window;
@@ -181,12 +186,12 @@ class LzmaDecoder {
     if (!this.#hasProperties || this.#needsReset) throw new Lzma2Error('a chunk comes without properties');
     if (input.length < 5 || input[0] !== 0) throw new Lzma2Error('a chunk is damaged');
     this.#input = input;
-    this.#code = ((input[1]! << 24) | (input[2]! << 16) | (input[3]! << 8) | input[4]!) >>> 0;
-    this.#range = 0xffffffff;
+    this.#coder[RANGE] = 0xffffffff;
+    this.#coder[CODE] = (input[1]! << 24) | (input[2]! << 16) | (input[3]! << 8) | input[4]!;
     this.#at = 5;
     this.#run(outputSize);
     this.#normalize();
-    if (this.#code !== 0 || this.#at !== input.length) throw new Lzma2Error('a chunk is damaged');
+    if (this.#coder[CODE] !== 0 || this.#at !== input.length) throw new Lzma2Error('a chunk is damaged');
   }
 
   #run(outputSize: number): void {
@@ -311,37 +316,42 @@ class LzmaDecoder {
 
   /** Bits of equal probability. */
   #direct(bits: number): number {
+    const coder = this.#coder;
     let value = 0;
     for (let i = 0; i < bits; i++) {
       this.#normalize();
-      this.#range >>>= 1;
-      if (this.#code >= this.#range) {
-        this.#code -= this.#range;
-        value = value * 2 + 1;
-      } else value *= 2;
+      const half = coder[RANGE]! >>> 1;
+      coder[RANGE] = half;
+      const bit = coder[CODE]! >= half ? 1 : 0;
+      if (bit === 1) coder[CODE]! -= half;
+      value = value * 2 + bit;
     }
     return value;
   }
 
   #bit(at: number): number {
-    this.#normalize();
+    const coder = this.#coder;
+    if (coder[RANGE]! < NORMAL_RANGE) this.#normalize();
     const probability = this.#probabilities[at]!;
-    const bound = (this.#range >>> 11) * probability;
-    if (this.#code < bound) {
-      this.#range = bound;
+    const range = coder[RANGE]!;
+    const code = coder[CODE]!;
+    const bound = (range >>> 11) * probability;
+    if (code < bound) {
+      coder[RANGE] = bound;
       this.#probabilities[at] = probability + ((2048 - probability) >> 5);
       return 0;
     }
-    this.#range -= bound;
-    this.#code -= bound;
+    coder[RANGE] = range - bound;
+    coder[CODE] = code - bound;
     this.#probabilities[at] = probability - (probability >> 5);
     return 1;
   }
 
   #normalize(): void {
-    if (this.#range >= 0x1000000) return;
+    const coder = this.#coder;
+    if (coder[RANGE]! >= NORMAL_RANGE) return;
     if (this.#at >= this.#input.length) throw new Lzma2Error('a chunk is damaged');
-    this.#range = (this.#range << 8) >>> 0;
-    this.#code = ((this.#code << 8) | this.#input[this.#at++]!) >>> 0;
+    coder[RANGE] = coder[RANGE]! << 8;
+    coder[CODE] = (coder[CODE]! << 8) | this.#input[this.#at++]!;
   }
 }

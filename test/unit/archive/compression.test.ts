@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { compress, decompress, detectCompression } from '../../../src/archive/compression.ts';
 import { gunzip, gzip } from '../../../src/archive/gzip.ts';
+import { Xxh64 } from '../../../src/archive/xxh64.ts';
 import { unzstd, zstd } from '../../../src/archive/zstd.ts';
 import { chunksOf, coded, collect, random } from './tar-fixture.ts';
 
@@ -150,6 +151,16 @@ describe('gzip', () => {
 });
 
 describe('zstd', () => {
+  test('its checksum is right for every length of the last stripe', needs('zstd'), () => {
+    const data = sample(5000, 11);
+    for (let length = 0; length < 140; length += length > 70 ? 31 : 1) {
+      const packed = run('zstd', ['-c'], data.subarray(0, length));
+      const hash = new Xxh64();
+      hash.update(data.subarray(0, length >> 1));
+      hash.update(data.subarray(length >> 1, length));
+      assert.equal(hash.low32(), packed.readUInt32LE(packed.length - 4), `${length} bytes`);
+    }
+  });
   for (const length of [0, 1, 4 * 2 ** 20, 9_000_000]) {
     test(`${length} bytes come back`, async () => {
       const data = sample(length, 7);
@@ -180,6 +191,8 @@ describe('zstd', () => {
     const packed = run('zstd', ['-c'], DATA.subarray(0, 500_000));
     const garbled = run('zstd', ['--stream-size=500000', '-c'], DATA.subarray(0, 500_000));
     garbled.fill(0xff, 100, 300);
+    const garbledStream = Buffer.from(packed);
+    garbledStream[packed.length - 5000]! ^= 1;
     const header = (...bytes: number[]) => Buffer.from([0x28, 0xb5, 0x2f, 0xfd, ...bytes, 1, 0, 0]);
     const cases: readonly [Buffer, RegExp?][] = [
       [Buffer.alloc(0), /no frame/],
@@ -188,6 +201,8 @@ describe('zstd', () => {
       [packed.subarray(0, -1), /truncated/],
       [Buffer.concat([packed, Buffer.from('garbage')]), /not zstd/],
       [garbled],
+      [garbledStream],
+      [Buffer.concat([packed.subarray(0, -4), Buffer.alloc(4)])],
       // windowLog 31, then 28; single segments of 2^40 bytes; dictionary 7; the reserved bit; a block of type 3
       [header(0, 21 << 3), /window of 2147483648/],
       [header(0, 18 << 3), /window/],
