@@ -1,11 +1,9 @@
 /** COPY and ADD into concrete steps. */
 
 import { addSourceKind } from './add-source.ts';
-import { lookupIn, noteUndefined, type UndefinedUse } from './build-args.ts';
 import { joinWorkdir } from './config-edit.ts';
 import { noOperation } from './created-by.ts';
 import type { Scope } from './evaluation-scope.ts';
-import { ExpansionError, expandText, HEREDOC_BODY } from './expand.ts';
 import { type Fragment, spanOf } from './fragment.ts';
 import { syntaxError } from './instructions/base.ts';
 import type { AddInstruction, CopyInstruction, InlineFile } from './instructions/copy.ts';
@@ -79,25 +77,8 @@ function evaluateShared(instruction: CopyInstruction | AddInstruction, scope: Sc
 }
 
 /** Bodies of unquoted heredocs are expanded with their quotes left alone. */
-function expandInline(file: InlineFile, scope: Scope): StepInlineFile {
-  if (!file.expand) return { name: file.name, content: file.content };
-  const { env } = scope.state;
-  const span = spanOf(file.word);
-  try {
-    const expansion = expandText(file.content, lookupIn(env), HEREDOC_BODY);
-    const uses: UndefinedUse[] = [];
-    const variables = expansion.variables.map(({ name, isSet }) => ({ name, isSet, span }));
-    noteUndefined({ ...expansion, variables }, env.keys(), uses);
-    scope.note(uses);
-    return { name: file.name, content: expansion.text };
-  } catch (error) {
-    if (!(error instanceof ExpansionError)) throw error;
-    throw syntaxError(
-      span,
-      `cannot expand heredoc ${file.name}: ${error.message}`,
-      'quote its delimiter to take it literally',
-    );
-  }
+function expandInline({ name, content, expand }: InlineFile, scope: Scope): StepInlineFile {
+  return { name, content: expand ? scope.expandBody(content) : content.text };
 }
 
 function modeOf(mode: string, written: Fragment): string | undefined {

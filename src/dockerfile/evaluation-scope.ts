@@ -2,7 +2,7 @@
 import type { EditConfig } from '../spec/image-config.ts';
 import { lookupIn, NON_ENVIRONMENT_ARGS, noteUndefined, type UndefinedUse } from './build-args.ts';
 import { historyLine, stepText } from './created-by.ts';
-import { expandFragment } from './expand.ts';
+import { expandFragment, HEREDOC_BODY } from './expand.ts';
 import type { Fragment } from './fragment.ts';
 import type { StageInstruction } from './instructions.ts';
 import type { StageState } from './stage-state.ts';
@@ -45,9 +45,10 @@ export class Scope {
     return expansion.words;
   }
 
-  /** Notes unset variables that were found by other means; declared arguments without a value are no mistake. */
-  note(uses: readonly UndefinedUse[]): void {
-    this.#undefinedUses.push(...uses);
+  /** The body of a heredoc: quotes are ordinary characters. */
+  expandBody(body: Fragment): string {
+    const { env } = this.state;
+    return noteUndefined(expandFragment(body, lookupIn(env), HEREDOC_BODY), env.keys(), this.#undefinedUses);
   }
 
   base(): StepBase {

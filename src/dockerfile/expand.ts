@@ -122,6 +122,9 @@ class WordSplitter {
   }
 }
 
+/** Levels of `${a:-${b:-…}}`; far beyond any use, and well within the call stack. */
+const MAX_NESTING = 200;
+
 const NAME_START = /[\p{L}\p{Nd}_]/u;
 const DIGIT = /\p{Nd}/u;
 const SPECIAL = new Set(['@', '*', '#', '?', '-', '$', '!']);
@@ -134,6 +137,7 @@ class WordReader {
   #keepEscapes: boolean;
   #splitter: WordSplitter | undefined;
   #at = 0;
+  #depth = 0;
 
   constructor(text: string, lookup: Lookup, options: ExpandOptions) {
     this.#text = text;
@@ -171,6 +175,8 @@ class WordReader {
     const before = this.#keepEscapes;
     const start = this.#at;
     this.#keepEscapes = keepEscapes;
+    this.#depth += 1;
+    if (this.#depth > MAX_NESTING) this.#fail(`substitutions are nested more than ${MAX_NESTING} deep`, start);
     // BuildKit shares one buffer between nesting levels: a modifier's word drops the characters of the split word that
     // stand before it. EXPOSE, the only user of split words, must agree with it on the ports.
     if (splitter === undefined) this.#splitter?.drop();
@@ -188,6 +194,7 @@ class WordReader {
       return result;
     } finally {
       this.#keepEscapes = before;
+      this.#depth -= 1;
     }
   }
 

@@ -2,7 +2,7 @@
 import { BuilderError } from '../report/builder-error.ts';
 import type { Span } from '../report/source-file.ts';
 import { expandText } from './expand.ts';
-import { type Fragment, spanOf } from './fragment.ts';
+import { type Fragment, FragmentBuilder, fragmentOf, spanOf } from './fragment.ts';
 import type { Lexer } from './lexer.ts';
 
 /** The `<<word` part, without a body. */
@@ -101,6 +101,21 @@ function openerSpan(opener: Fragment, name: string): Span {
 /** The body as the reader of the heredoc gets it: `<<-` loses the tabs at the start of each line. */
 export function heredocText(heredoc: Heredoc): string {
   return heredoc.stripTabs ? heredoc.content.replace(/^\t+/gm, '') : heredoc.content;
+}
+
+/** `heredocText` with the place of every character. */
+export function heredocBody(heredoc: Heredoc): Fragment {
+  const { file, start, end } = heredoc.span;
+  const written = fragmentOf(file, start, end);
+  if (!heredoc.stripTabs) return written;
+  const body = new FragmentBuilder(file);
+  let at = start;
+  for (const line of written.text.split(/(?<=\n)/)) {
+    const kept = line.replace(/^\t+/, '');
+    body.append(kept, at + line.length - kept.length);
+    at += line.length;
+  }
+  return body.build(start);
 }
 
 /** First line of the body for display, with `...` when there are more. */

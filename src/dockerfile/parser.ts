@@ -206,6 +206,12 @@ function healthcheck(rest: Fragment): Arguments {
   return { ...command, args: [sliceFragment(rest, 0, end), ...command.args] };
 }
 
+/** Chains of ONBUILD are refused later, with a better message; here only their depth is bounded. */
+const ONBUILD_CHAIN = /^(?:ONBUILD[\t\v\f\r ]+){8}/i;
+
 function onbuild(rest: Fragment, escapeCharacter: EscapeCharacter): Arguments {
+  if (ONBUILD_CHAIN.test(rest.text)) {
+    throw new BuilderError('dockerfile.syntax', 'ONBUILD is not allowed behind ONBUILD', { span: spanOf(rest, 0, 7) });
+  }
   return rest.text === '' ? { args: [] } : { args: [], trigger: parseText(rest, escapeCharacter) };
 }

@@ -1,13 +1,13 @@
 /** COPY and ADD: bring files in. */
-import { type Fragment, spanOf } from '../fragment.ts';
-import { heredocText, parseHeredocWord } from '../heredoc.ts';
+import { type Fragment, sliceFragment, spanOf } from '../fragment.ts';
+import { heredocBody, parseHeredocWord } from '../heredoc.ts';
 import type { RawInstruction } from '../parser.ts';
 import { flagsOf, type InstructionBase, syntaxError } from './base.ts';
 
 /** A heredoc that is copied as a file. */
 export interface InlineFile {
   readonly name: string;
-  readonly content: string;
+  readonly content: Fragment;
   /** Whether variables in the content are expanded. */
   readonly expand: boolean;
   /** Of the `<<name` word. */
@@ -111,6 +111,6 @@ function inlineFile(raw: RawInstruction, word: Fragment): InlineFile | undefined
   const opener = parseHeredocWord(word.text);
   if (opener === undefined) return undefined;
   const heredoc = raw.heredocs.find(({ name }) => name === opener.name);
-  const content = heredoc === undefined ? '' : heredocText(heredoc);
+  const content = heredoc === undefined ? sliceFragment(word, 0, 0) : heredocBody(heredoc);
   return { name: opener.name, content, expand: opener.expand, word };
 }
