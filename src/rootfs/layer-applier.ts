@@ -150,7 +150,10 @@ export class LayerApplier implements TarHandler, Disposable {
 
   #apply(entry: TarEntry): void {
     const path = cleanName(entry);
-    if (path === '') return this.#applyRoot(entry);
+    if (path === '') {
+      this.#applyRoot(entry);
+      return;
+    }
     const meaning = whiteoutMeaning(path);
     const cut = path.lastIndexOf('/');
     const parentPath = cut === -1 ? '' : path.slice(0, cut);
@@ -184,20 +187,26 @@ export class LayerApplier implements TarHandler, Disposable {
     if (entry.type !== 'hardlink') this.#keep(path);
     switch (entry.type) {
       case 'file':
-        return this.#startFile(entry, parent, name, path);
+        this.#startFile(entry, parent, name, path);
+        return;
       case 'directory':
-        return this.#makeDirectory(entry, parent, name, path);
+        this.#makeDirectory(entry, parent, name, path);
+        return;
       case 'hardlink':
-        return this.#link(entry, parent, name, path);
+        this.#link(entry, parent, name, path);
+        return;
       case 'symlink':
         this.#replacing(parent, name, path, () => symlinkat(entry.linkName, parent.fd, name));
-        return this.#setAttributes(entry, parent, name);
+        this.#setAttributes(entry, parent, name);
+        return;
       case 'fifo':
         this.#replacing(parent, name, path, () => mknodat(parent.fd, name, S_IFIFO | 0o600));
-        return this.#setAttributes(entry, parent, name);
+        this.#setAttributes(entry, parent, name);
+        return;
       case 'char':
       case 'block':
-        return this.#makeDevice(entry, parent, name, path);
+        this.#makeDevice(entry, parent, name, path);
+        return;
     }
   }
 
@@ -344,7 +353,10 @@ export class LayerApplier implements TarHandler, Disposable {
       const directory = this.#directories.find(cut === -1 ? '' : target.slice(0, cut));
       const targetName = bytesOf(target.slice(cut + 1));
       const targetPath = directory === undefined ? target : joinBytes(directory.path, target.slice(cut + 1));
-      if (this.#skippedDevices.has(targetPath)) return this.#skipDevice(entry, parent, name, path);
+      if (this.#skippedDevices.has(targetPath)) {
+        this.#skipDevice(entry, parent, name, path);
+        return;
+      }
       const stat = directory === undefined || target === '' ? undefined : lstatatIfAny(directory.fd, targetName);
       if (directory === undefined || stat === undefined) {
         throw invalid(entry, `the link target ${JSON.stringify(displayName(target))} does not exist in the image`);
@@ -366,14 +378,16 @@ export class LayerApplier implements TarHandler, Disposable {
 
   #makeDevice(entry: TarEntry, parent: TreeDirectory, name: Buffer, path: ByteString): void {
     if (entry.type === 'char' && entry.devMajor === 0 && entry.devMinor === 0) {
-      return this.#skipDevice(entry, parent, name, path);
+      this.#skipDevice(entry, parent, name, path);
+      return;
     }
     const type = entry.type === 'char' ? S_IFCHR : S_IFBLK;
     try {
       this.#replacing(parent, name, path, () => mknodat(parent.fd, name, type | 0o600, entry.devMajor, entry.devMinor));
     } catch (error) {
       if (errnoOf(error) !== 'EPERM') throw error;
-      return this.#skipDevice(entry, parent, name, path);
+      this.#skipDevice(entry, parent, name, path);
+      return;
     }
     this.#setAttributes(entry, parent, name);
   }
@@ -398,7 +412,10 @@ export class LayerApplier implements TarHandler, Disposable {
     const path = joinBytes(parent.path, name);
     this.#noteTime(parent);
     const bytes = bytesOf(name);
-    if (!this.#kept.has(path)) return this.#remove(parent, bytes, path);
+    if (!this.#kept.has(path)) {
+      this.#remove(parent, bytes, path);
+      return;
+    }
     const stat = lstatatIfAny(parent.fd, bytes);
     if (stat === undefined || (stat.mode & S_IFMT) !== S_IFDIR) return;
     this.#removeLowerBelow(parent, bytes, path);

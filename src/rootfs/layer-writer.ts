@@ -159,16 +159,17 @@ export class LayerWriter implements AsyncIterable<Buffer> {
     const fd = openForReading(change.at.dirFd, change.name);
     try {
       let left = size;
-      while (left > 0) {
-        const wanted = Math.min(left, CHUNK - this.#at);
-        const { bytesRead } = await readAsync(fd, this.#filling, this.#at, wanted, null);
+      while (left > 0 || this.#at === CHUNK) {
+        if (this.#at === CHUNK) {
+          left -= yield* this.#takeWhileReading(fd, left, change.path);
+          this.#options.signal?.throwIfAborted();
+          continue;
+        }
+        const { bytesRead } = await readAsync(fd, this.#filling, this.#at, Math.min(left, CHUNK - this.#at), null);
         if (bytesRead === 0) throw changedWhileRead(change.path);
         left -= bytesRead;
         this.#at += bytesRead;
         this.#written += bytesRead;
-        if (this.#at < CHUNK) continue;
-        left -= yield* this.#takeWhileReading(fd, left, change.path);
-        this.#options.signal?.throwIfAborted();
       }
       requireUnchanged(fd, change.at.stat, change.path);
     } finally {

@@ -45,6 +45,7 @@ export type DiffAnswer =
  * @throws as `diffTrees`
  */
 export async function measureDiff(source: ChangeSource, options: DiffOptions = {}): Promise<DiffMeasure> {
+  options.signal?.throwIfAborted();
   try {
     return await measureHere(source, options, { visits: SMALL_VISITS, bytes: SMALL_BYTES });
   } catch (error) {
@@ -73,10 +74,13 @@ export async function measureHere(
 
 async function measureInWorker(source: ChangeSource, options: DiffOptions): Promise<DiffMeasure> {
   const { signal, ...plain } = options;
-  signal?.throwIfAborted();
   const { lower, merged, uppers, unchangedInodes } = source;
   const order = { source: { lower, merged, uppers, unchangedInodes }, options: plain };
-  const worker = new Worker(new URL('./diff-worker.js', import.meta.url), { workerData: order });
+  const worker = new Worker(new URL('./diff-worker.js', import.meta.url), {
+    workerData: order,
+    // Descriptors are opened through the C library and closed through node, which would warn of each.
+    trackUnmanagedFds: false,
+  });
   const stop = (): void => void worker.terminate();
   signal?.addEventListener('abort', stop, { once: true });
   try {

@@ -57,7 +57,7 @@ export class PathSet {
       high ^= high >>> 13;
     }
     this.#low = Math.imul(low ^ (high >>> 16), 0xc2b2ae35) >>> 0;
-    this.#high = (Math.imul(high ^ (low >>> 16), 0x27d4eb2f) >>> 0) | 1;
+    this.#high = (Math.imul(high ^ (low >>> 16), 0x27d4eb2f) | 1) >>> 0;
   }
 
   /** Index of the slot holding the fingerprint, or of the free one where it belongs. */

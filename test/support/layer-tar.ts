@@ -15,9 +15,24 @@ const bytes = (value: string | Buffer): Buffer => (typeof value === 'string' ? B
 export const TIME = { seconds: 1_600_000_000, nanoseconds: 123_456_789 };
 
 /** A file of that content. */
-export const file = (name: string | Buffer, content: string | Buffer = '', more: Partial<Member> = {}): Member => ({ ...more, name, content });
-export const dir = (name: string, more: Partial<Member> = {}): Member => ({ mode: 0o755, ...more, name, type: 'directory' });
-export const symlink = (name: string, linkName: string, more: Partial<Member> = {}): Member => ({ mode: 0o777, ...more, name, linkName, type: 'symlink' });
+export const file = (name: string | Buffer, content: string | Buffer = '', more: Partial<Member> = {}): Member => ({
+  ...more,
+  name,
+  content,
+});
+export const dir = (name: string, more: Partial<Member> = {}): Member => ({
+  mode: 0o755,
+  ...more,
+  name,
+  type: 'directory',
+});
+export const symlink = (name: string, linkName: string, more: Partial<Member> = {}): Member => ({
+  mode: 0o777,
+  ...more,
+  name,
+  linkName,
+  type: 'symlink',
+});
 export const hardlink = (name: string, linkName: string): Member => ({ name, linkName, type: 'hardlink' });
 
 /** The archive of these members, in this order. */
@@ -61,7 +76,9 @@ export function listTar(archive: Buffer): string[] {
   const lines: string[] = [];
   const parser = new TarParser({
     entry: ({ name, type, linkName }) =>
-      lines.push(`${type} ${name.toString('latin1')}${linkName.length > 0 ? ` -> ${linkName.toString()}` : ''}`),
+      lines.push(
+        `${type} ${name.toString('latin1')}${type === 'directory' ? '/' : ''}${linkName.length > 0 ? ` -> ${linkName.toString()}` : ''}`,
+      ),
     data: () => {},
   });
   parser.push(archive);

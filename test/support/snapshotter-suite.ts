@@ -12,7 +12,12 @@ import { describeTree } from './tree-description.ts';
 const code = (expected: string) => (error: unknown) => isBuilderError(error) && error.code === expected;
 
 /** Makes a sealed snapshot by running a shell script in it. */
-export async function sealScript(snapshots: Snapshotter, key: string, parent: SnapshotId | undefined, script: string): Promise<SnapshotId> {
+export async function sealScript(
+  snapshots: Snapshotter,
+  key: string,
+  parent: SnapshotId | undefined,
+  script: string,
+): Promise<SnapshotId> {
   await snapshots.prepare(key, parent);
   {
     await using mounted = await snapshots.mount(key);
@@ -60,7 +65,10 @@ export function snapshotterSuite(driver: Driver): void {
     it('mounts at a given directory', async () => {
       const snapshots = snapshotter(driver);
       const parent = await sealScript(snapshots, 'a', undefined, 'echo 1 > one');
-      for (const [key, base] of [['b', undefined], ['c', parent]] as const) {
+      for (const [key, base] of [
+        ['b', undefined],
+        ['c', parent],
+      ] as const) {
         await snapshots.prepare(key, base);
         const at = join(place(), 'at');
         mkdirSync(at);
@@ -96,12 +104,21 @@ export function snapshotterSuite(driver: Driver): void {
 
     it('sealing moves, sealing with copy clones', async () => {
       const snapshots = snapshotter(driver);
-      const parent = await sealScript(snapshots, 'a', undefined, 'mkdir d; echo 1 > d/one; echo 2 > d/two; ln d/one linked');
+      const parent = await sealScript(
+        snapshots,
+        'a',
+        undefined,
+        'mkdir d; echo 1 > d/one; echo 2 > d/two; ln d/one linked',
+      );
       await snapshots.prepare('b', parent);
       await using mounted = await snapshots.mount('b');
-      execFileSync('sh', ['-ec', 'rm -r d; mkdir d; echo 3 > d/three; chmod 4755 d/three; ln d/three again; touch -d @77.25 d/three'], {
-        cwd: mounted.path,
-      });
+      execFileSync(
+        'sh',
+        ['-ec', 'rm -r d; mkdir d; echo 3 > d/three; chmod 4755 d/three; ln d/three again; touch -d @77.25 d/three'],
+        {
+          cwd: mounted.path,
+        },
+      );
       const copy = await snapshots.seal('b', { copy: true });
       assert.equal(await snapshots.has({ key: 'b' }), true);
       {
@@ -141,7 +158,8 @@ export function snapshotterSuite(driver: Driver): void {
       await snapshots.removeSealed(id);
       await snapshots.removeSealed(id);
       assert.deepEqual(await snapshots.list(), { sealed: new Map(), active: new Map() });
-      for (const name of ['active', 'snapshots', 'tmp', 'mounts', 'l']) assert.deepEqual(readdirSync(join(root, name)), []);
+      for (const name of ['active', 'snapshots', 'tmp', 'mounts', 'l'])
+        assert.deepEqual(readdirSync(join(root, name)), []);
     });
 
     it('opening sweeps what a killed process left', async () => {

@@ -1,7 +1,20 @@
 /** Everything that makes a tree, as comparable text. */
 import { closeSync, constants, openSync, readdirSync, readFileSync } from 'node:fs';
 import { digestOf } from '../../src/spec/digest.ts';
-import { AT_FDCWD, lgetxattr, llistxattr, lstatat, openat, readlinkat, S_IFCHR, S_IFBLK, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../src/sys/libc.ts';
+import {
+  AT_FDCWD,
+  lgetxattr,
+  llistxattr,
+  lstatat,
+  openat,
+  readlinkat,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from '../../src/sys/libc.ts';
 
 export interface DescriptionOptions {
   /** Leave the root directory itself out. */
@@ -11,7 +24,8 @@ export interface DescriptionOptions {
 /** Path → type, mode, owner, mtime, attributes, content, and the first name of the same file. */
 export function describeTree(root: string, options: DescriptionOptions = {}): Record<string, string> {
   const found: Record<string, string> = {};
-  const firstNames = new Map<string, string>();
+  // nlink also counts names that are hidden, so groups are made of what is seen.
+  const groups = new Map<string, string[]>();
   const visit = (dirFd: number, name: Buffer, path: string, absolute: Buffer): void => {
     const stat = lstatat(dirFd, name);
     const type = stat.mode & S_IFMT;
@@ -25,9 +39,9 @@ export function describeTree(root: string, options: DescriptionOptions = {}): Re
     if (type === S_IFREG) parts.push(String(stat.size), digestOf(readFileSync(absolute)).slice(7, 19));
     if (type === S_IFCHR || type === S_IFBLK) parts.push(`${stat.rdevMajor},${stat.rdevMinor}`);
     if (type !== S_IFDIR && stat.nlink > 1) {
-      const first = firstNames.get(stat.ino) ?? path;
-      firstNames.set(stat.ino, first);
-      parts.push(`= ${first}`);
+      const group = groups.get(stat.ino) ?? [];
+      groups.set(stat.ino, group);
+      group.push(path);
     }
     if (path !== '' || options.withoutRoot !== true) found[path] = parts.join(' ');
     if (type !== S_IFDIR) return;
@@ -41,5 +55,8 @@ export function describeTree(root: string, options: DescriptionOptions = {}): Re
   const fd = openSync(root, 'r');
   visit(AT_FDCWD, Buffer.from(root), '', Buffer.from(root));
   closeSync(fd);
+  for (const group of groups.values()) {
+    if (group.length > 1) for (const path of group) found[path] += ` = ${group[0]}`;
+  }
   return found;
 }
