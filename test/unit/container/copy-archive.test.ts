@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { Fixture, isRoot, listTree, needsRoot } from './copy-fixture.ts';
+import { Fixture, isRoot, listTree, needsRoot, OWNER } from './copy-fixture.ts';
 
 interface Member {
   readonly name: string;
@@ -138,7 +138,7 @@ test('the digest of an archive is that of its bytes, before and after', async (t
   const fixture = new Fixture(t, {});
   writeFileSync(join(fixture.context, 'a'), tar(...GOOD));
   using root = new RootDirectory(fixture.context);
-  const flags = isRoot ? {} : { preserveOwnership: true };
+  const flags = OWNER;
   const before = await digestSources(await resolveSources({ root, patterns: ['a'] }), flags);
   const copied = await fixture.copy('a', '/t', { unpack: true, digest: true });
   assert.equal(copied.digest, before.digest);

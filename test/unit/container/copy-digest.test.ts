@@ -8,7 +8,7 @@ import { resolveSources } from '../../../src/container/copy-source.ts';
 import { StatCache } from '../../../src/container/stat-cache.ts';
 import { lsetxattr } from '../../../src/sys/libc.ts';
 import { RootDirectory } from '../../../src/sys/root-directory.ts';
-import { type Description, Fixture, isRoot, needsRoot } from './copy-fixture.ts';
+import { type Description, Fixture, isRoot, needsRoot, OWNER } from './copy-fixture.ts';
 
 async function digest(
   t: TestContext | Fixture,
@@ -85,7 +85,7 @@ test('the kind is that of Buildah’s history text', async (t) => {
 });
 
 test('copying gives the digest that was taken before, with every flag', async (t) => {
-  const owner: DigestOptions[] = isRoot ? [{}, { chown: '3:4' }] : [{ preserveOwnership: true }];
+  const owner: DigestOptions[] = isRoot ? [{}, { chown: '3:4' }] : [OWNER];
   const context: Description = { ...BASE, 'd/h': '= d/a', 'd/s/t': { text: 'T', mode: 0o4755 } };
   for (const flags of owner.flatMap((o) => [
     o,
@@ -160,10 +160,7 @@ test('a copy fills the cache as well', async (t) => {
   const cache = StatCache.open(cacheDirectory(t), later);
   const copied = await fixture.copy('d', '/t', { digest: true, cache });
   assert.equal(cache.size, 3);
-  assert.equal(
-    (await summary(fixture, isRoot ? { cache } : { cache, preserveOwnership: true }, 'd')).digest,
-    copied.digest,
-  );
+  assert.equal((await summary(fixture, { ...OWNER, cache }, 'd')).digest, copied.digest);
 });
 
 test('a damaged or foreign cache file is an empty cache', async (t) => {

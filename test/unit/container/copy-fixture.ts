@@ -34,6 +34,8 @@ import {
 import { listDirectory, RootDirectory } from '../../../src/sys/root-directory.ts';
 
 export const isRoot = process.geteuid?.() === 0;
+/** Who may own files here: an ordinary user can give them only to himself. */
+export const OWNER = isRoot ? {} : { chown: `${process.geteuid?.()}:${process.getegid?.()}` };
 export const needsRoot = isRoot ? {} : { skip: 'needs root' };
 
 /** `text`: a file; `-> x`: a link; `= x`: a hard link to x; a name ending in `/`: a directory. */
@@ -118,7 +120,7 @@ export class Fixture {
     t.after(() => execFileSync('rm', ['-rf', this.directory]));
   }
 
-  /** Resolves and copies; a string source is a pattern. Owners are kept when not root, so that the tests run for all. */
+  /** Resolves and copies; a string source is a pattern. Owners are those of `OWNER`. */
   async copy(
     patterns: string | readonly string[],
     destination: string,
@@ -128,8 +130,7 @@ export class Fixture {
     using root = new RootDirectory(this.rootfs);
     const list = typeof patterns === 'string' ? [patterns] : patterns;
     const sources = await resolveSources({ root: context, patterns: list, ...o.resolve });
-    const owner = isRoot ? {} : { preserveOwnership: true };
-    return await copyIn({ sources, root, destination, ...owner, ...o });
+    return await copyIn({ sources, root, destination, ...OWNER, ...o });
   }
 
   /** Names below the root filesystem with type, mode and content; owners left out when they are the tester's. */

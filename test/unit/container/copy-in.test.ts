@@ -19,7 +19,7 @@ import { inlineSource, resolveSources } from '../../../src/container/copy-source
 import { isBuilderError } from '../../../src/report/builder-error.ts';
 import { AT_FDCWD, lsetxattr, mknodat, S_IFCHR, S_IFIFO } from '../../../src/sys/libc.ts';
 import { RootDirectory } from '../../../src/sys/root-directory.ts';
-import { type Description, Fixture, isRoot, listTree, needsRoot, setTime } from './copy-fixture.ts';
+import { type Description, Fixture, isRoot, listTree, needsRoot, OWNER, setTime } from './copy-fixture.ts';
 
 const CONTEXT: Description = {
   a: 'A',
@@ -362,7 +362,7 @@ test('large files keep content and holes', async (t) => {
   await fixture.copy('d', '/two');
   using context = new RootDirectory(fixture.context);
   const sources = await resolveSources({ root: context, patterns: ['d'] });
-  assert.equal((await digestSources(sources, isRoot ? {} : { preserveOwnership: true })).digest, digest);
+  assert.equal((await digestSources(sources, OWNER)).digest, digest);
   for (const name of ['one', 'two']) {
     const copy = join(fixture.rootfs, name, 'sparse');
     assert.ok(readFileSync(copy).equals(readFileSync(sparse)), name);
@@ -418,7 +418,7 @@ test('a file swapped for a FIFO or a link after it was found is not opened for g
     if (swap === 'fifo') mknodat(AT_FDCWD, path, S_IFIFO | 0o644);
     else symlinkSync(join(fixture.canary, 'f'), path);
     await assert.rejects(
-      copyIn({ sources, root, destination: '/t' }),
+      copyIn({ sources, root, destination: '/t', ...OWNER }),
       /cannot copy "f": it changed while it was being copied/,
     );
     rmSync(path);
@@ -434,7 +434,7 @@ test('a directory replaced by a link after it was found is not entered', async (
   const sources = await resolveSources({ root: context, patterns: ['d'] });
   renameSync(join(fixture.context, 'd/sub'), join(fixture.context, 'd/gone'));
   symlinkSync(fixture.canary, join(fixture.context, 'd/sub'));
-  await assert.rejects(copyIn({ sources, root, destination: '/t' }), { code: 'copy.invalid' });
+  await assert.rejects(copyIn({ sources, root, destination: '/t', ...OWNER }), { code: 'copy.invalid' });
 });
 
 test('very deep directories are copied, deeper ones refused', async (t) => {
