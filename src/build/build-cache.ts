@@ -5,7 +5,7 @@
 import type { Engine } from '../container/engine.ts';
 import type { StepResult } from '../container/step-result.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
-import { digestOf, type Digest } from '../spec/digest.ts';
+import { type Digest, digestOf } from '../spec/digest.ts';
 import type { StepInput } from '../store/step-table.ts';
 
 /** Bump when the meaning of keys or results changes: old records then never match. */

@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { squashLayer } from '../container/commit.ts';
 import type { Engine } from '../container/engine.ts';
-import { imageTimes, type ImageTimes } from '../container/image-times.ts';
-import { loadImage, type LocalImage, newImageName } from '../container/local-image.ts';
+import { baseAnnotations } from '../container/from.ts';
+import { findIgnoreFile, readIgnoreRules } from '../container/ignore-rules.ts';
+import { type ImageTimes, imageTimes } from '../container/image-times.ts';
+import { type LocalImage, loadImage, newImageName } from '../container/local-image.ts';
 import { pullImage } from '../container/pull.ts';
 import { isRemoteName, sendImage } from '../container/push.ts';
-import { squashLayer } from '../container/commit.ts';
-import { baseAnnotations } from '../container/from.ts';
 import { parseSecret } from '../container/secret-source.ts';
 import { parseSshAgent } from '../container/ssh-agent.ts';
 import { StatCache } from '../container/stat-cache.ts';
@@ -21,19 +22,18 @@ import { buildInstructions } from '../dockerfile/instructions.ts';
 import { parseDockerfile } from '../dockerfile/parser.ts';
 import { findTarget, neededStages, planStages, type Stage, type StagePlan, stageLabel } from '../dockerfile/stages.ts';
 import { BuilderError } from '../report/builder-error.ts';
+import { schedule } from '../solver/schedule.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { chainIdOfAll } from '../spec/digest.ts';
 import { applyEdits, setEnv, setLabel, unsetEnv, unsetLabel, without } from '../spec/edit-config.ts';
 import type { EditConfig, HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import { formatPlatform, hostPlatform, platformScore } from '../spec/platform.ts';
 import { IDENTITY_LABEL, VERSION } from '../spec/version.ts';
-import { schedule } from '../solver/schedule.ts';
 import { buildArguments } from './build-arguments.ts';
 import { BuildCache } from './build-cache.ts';
 import { type BuildContext, openContext, readAllStdin } from './build-context.ts';
 import { readContainerfile } from './containerfile.ts';
 import { exportRootfs, parseOutput } from './export-rootfs.ts';
-import { findIgnoreFile, readIgnoreRules } from './ignore-rules.ts';
 import { type NamedContext, openNamedContexts } from './named-context.ts';
 import { Origins } from './origins.ts';
 import { buildStage, type StageResult } from './stage-build.ts';
@@ -77,7 +77,12 @@ interface BuildRequest {
 }
 
 async function readRequest(engine: Engine, o: BuildOptions, context: BuildContext): Promise<BuildRequest> {
-  const files = o.files !== undefined && o.files.length > 0 ? o.files : context.file === undefined ? [] : [resolve(context.dir, context.file)];
+  const files =
+    o.files !== undefined && o.files.length > 0
+      ? o.files
+      : context.file === undefined
+        ? []
+        : [resolve(context.dir, context.file)];
   const { source, path } = readContainerfile({
     files,
     contextDir: context.dir,
@@ -96,7 +101,10 @@ async function readRequest(engine: Engine, o: BuildOptions, context: BuildContex
     ...(o.target === undefined ? {} : { target: o.target }),
   });
   const index = findTarget(plan, o.target);
-  const needed = o.skipUnusedStages === false ? plan.stages.map((stage) => stage.index).filter((i) => i <= index) : neededStages(plan, index);
+  const needed =
+    o.skipUnusedStages === false
+      ? plan.stages.map((stage) => stage.index).filter((i) => i <= index)
+      : neededStages(plan, index);
   return { context, plan, target: index, needed, buildArgs, contexts, containerfile: path };
 }
 
@@ -116,7 +124,9 @@ class BuildRun implements AsyncDisposable {
     this.#o = o;
     this.#r = request;
     const epoch = request.buildArgs.get('SOURCE_DATE_EPOCH') ?? engine.env['SOURCE_DATE_EPOCH'];
-    const sourceDateEpoch = o.sourceDateEpoch ?? (o.timestamp === undefined && epoch !== undefined && epoch !== '' ? epochOf(epoch) : undefined);
+    const sourceDateEpoch =
+      o.sourceDateEpoch ??
+      (o.timestamp === undefined && epoch !== undefined && epoch !== '' ? epochOf(epoch) : undefined);
     this.#times = imageTimes({ timestamp: o.timestamp, sourceDateEpoch, rewriteTimestamp: o.rewriteTimestamp });
     this.#cache = new BuildCache(engine, { reads: o.layers === true && o.noCache !== true, writes: o.layers === true });
   }
@@ -125,10 +135,20 @@ class BuildRun implements AsyncDisposable {
     const { plan, needed, target } = this.#r;
     const nodes = needed.map((key) => ({
       key,
-      needs: [...new Set(plan.stages[key]!.dependencies.map(({ index }) => index))].filter((index) => needed.includes(index)),
+      needs: [...new Set(plan.stages[key]!.dependencies.map(({ index }) => index))].filter((index) =>
+        needed.includes(index),
+      ),
     }));
-    const concurrency = this.#o.jobs === undefined ? 1 : this.#o.jobs === 0 ? Math.max(availableParallelism(), needed.length) : this.#o.jobs;
-    await schedule(nodes, (index, _, signal) => this.#stage(plan.stages[index]!, signal), { concurrency, signal: this.#engine.signal });
+    const concurrency =
+      this.#o.jobs === undefined
+        ? 1
+        : this.#o.jobs === 0
+          ? Math.max(availableParallelism(), needed.length)
+          : this.#o.jobs;
+    await schedule(nodes, (index, _, signal) => this.#stage(plan.stages[index]!, signal), {
+      concurrency,
+      signal: this.#engine.signal,
+    });
     this.#statCache?.save();
     this.#warnUnusedArguments();
     return this.#done.get(target)!;
@@ -151,15 +171,22 @@ class BuildRun implements AsyncDisposable {
       origins,
       ignore: this.#r.context.isLocal || options.ignoreFile !== undefined ? readIgnoreRules(ignoreFile) : undefined,
       run: options.run ?? {},
-      secrets: new Map((options.secrets ?? []).map((text) => parseSecret(text, engine.env, engine.cwd)).map((secret) => [secret.id, secret])),
-      agents: new Map((options.ssh ?? []).map((text) => parseSshAgent(text, engine.env, engine.cwd)).map((agent) => [agent.id, agent])),
+      secrets: new Map(
+        (options.secrets ?? [])
+          .map((text) => parseSecret(text, engine.env, engine.cwd))
+          .map((secret) => [secret.id, secret]),
+      ),
+      agents: new Map(
+        (options.ssh ?? [])
+          .map((text) => parseSshAgent(text, engine.env, engine.cwd))
+          .map((agent) => [agent.id, agent]),
+      ),
       platform: formatPlatform(stage.platform ?? options.platform ?? hostPlatform()),
       cacheNamespace: this.#r.buildArgs.get('BUILDKIT_CACHE_MOUNT_NS'),
       statCache: () => this.#openStatCache(),
       timestamp: this.#times.layer.mtime,
       tlsVerify: options.tlsVerify,
       certDir: options.certDir,
-      mounts: options.mounts ?? [],
     });
     const { needed } = this.#r;
     const position = needed.indexOf(stage.index) + 1;
@@ -199,23 +226,42 @@ class BuildRun implements AsyncDisposable {
   async #base(engine: Engine, stage: Stage): Promise<BaseOfStage> {
     const text = stage.from.raw.text.text;
     const isFirst = stage.index === this.#r.plan.stages[0]!.index;
-    const source = isFirst && this.#o.from !== undefined ? ({ kind: 'image', reference: this.#o.from } as const) : stage.base;
+    const source =
+      isFirst && this.#o.from !== undefined ? ({ kind: 'image', reference: this.#o.from } as const) : stage.base;
     const override = isFirst && this.#o.from !== undefined ? `FROM ${this.#o.from}` : text;
     switch (source.kind) {
       case 'scratch':
-        return { layers: NO_LAYERS, unpack: async () => undefined, config: undefined, parent: undefined, name: undefined, fromText: override };
+        return {
+          layers: NO_LAYERS,
+          unpack: async () => undefined,
+          config: undefined,
+          parent: undefined,
+          name: undefined,
+          fromText: override,
+        };
       case 'stage': {
         const parent = this.#done.get(source.index)!;
         const { snapshot } = parent.root;
         const shown = text.replace(stage.from.image.text, parent.imageId);
-        return { layers: parent.root, unpack: async () => snapshot, config: undefined, parent, name: parent.imageId.slice(0, 12), fromText: shown };
+        return {
+          layers: parent.root,
+          unpack: async () => snapshot,
+          config: undefined,
+          parent,
+          name: parent.imageId.slice(0, 12),
+          fromText: shown,
+        };
       }
       case 'context': {
         const context = this.#r.contexts.get(source.name);
         if (context?.kind === 'image') return this.#imageBase(engine, stage, context.reference, override);
-        throw new BuilderError('context.invalid', `the build context ${source.name} is a directory and cannot be the base of a stage`, {
-          span: stage.from.span,
-        });
+        throw new BuilderError(
+          'context.invalid',
+          `the build context ${source.name} is a directory and cannot be the base of a stage`,
+          {
+            span: stage.from.span,
+          },
+        );
       }
       case 'image':
         return this.#imageBase(engine, stage, source.reference, override);
@@ -288,16 +334,24 @@ class BuildRun implements AsyncDisposable {
     const text = `[Warning] one or more build args were not consumed: [${unused.map(({ name }) => name).join(' ')}]`;
     this.#engine.emit({ type: 'step-line', step: 'warning', text });
     for (const { name, suggestion } of unused) {
-      if (suggestion !== undefined) this.#engine.emit({ type: 'note', text: `build argument ${name} is not declared: did you mean ${suggestion}?` });
+      if (suggestion !== undefined)
+        this.#engine.emit({
+          type: 'note',
+          text: `build argument ${name} is not declared: did you mean ${suggestion}?`,
+        });
     }
   }
 
   /** Writes the image, names it, and says so in Buildah's words. */
-  async commit(result: StageResult, names: { readonly local: readonly string[]; readonly remote: readonly string[] }): Promise<BuildResult> {
+  async commit(
+    result: StageResult,
+    names: { readonly local: readonly string[]; readonly remote: readonly string[] },
+  ): Promise<BuildResult> {
     const written = await this.#write(result);
     const engine = this.#engine;
     const created = this.#createdOf(result);
-    if (names.local.length > 0 || names.remote.length === 0) await recordImage(engine, written, names.local, { created });
+    if (names.local.length > 0 || names.remote.length === 0)
+      await recordImage(engine, written, names.local, { created });
     for (const name of names.remote) await sendImage(engine, written.manifest, name, this.#o);
     engine.emit({ type: 'step-line', step: 'commit', text: `--> ${written.id.slice(0, 12)}` });
     const known = engine.store.images.list().find((image) => image.id === written.id)?.names ?? [];
@@ -315,7 +369,10 @@ class BuildRun implements AsyncDisposable {
     const o = this.#o;
     const created = this.#createdOf(result);
     const config = this.#finalConfig(result.config, created);
-    const squash: Descriptor | undefined = o.squash === true && result.root.snapshot !== undefined ? await squashLayer(this.#engine, { id: result.root.snapshot }, this.#times) : undefined;
+    const squash: Descriptor | undefined =
+      o.squash === true && result.root.snapshot !== undefined
+        ? await squashLayer(this.#engine, { id: result.root.snapshot }, this.#times)
+        : undefined;
     const base = this.#bases.get(this.#rootStage());
     const history = squash === undefined ? (config.history ?? []) : squashedHistory(config.history ?? []);
     return writeImage(this.#engine, {
@@ -406,5 +463,8 @@ function squashedHistory(history: readonly HistoryEntry[]): HistoryEntry[] {
 /** @throws `usage.invalid` */
 function epochOf(text: string): number {
   if (/^\d{1,12}$/.test(text)) return Number(text);
-  throw new BuilderError('usage.invalid', `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}: it must be a number of seconds`);
+  throw new BuilderError(
+    'usage.invalid',
+    `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}: it must be a number of seconds`,
+  );
 }

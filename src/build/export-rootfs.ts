@@ -23,12 +23,20 @@ export function parseOutput(text: string, cwd: string): RootfsOutput {
   const fields = new Map(
     text.split(',').map((field): [string, string] => {
       const at = field.indexOf('=');
-      if (at === -1) throw new BuilderError('usage.invalid', `invalid output ${JSON.stringify(text)}: ${JSON.stringify(field)} is not KEY=VALUE`);
+      if (at === -1)
+        throw new BuilderError(
+          'usage.invalid',
+          `invalid output ${JSON.stringify(text)}: ${JSON.stringify(field)} is not KEY=VALUE`,
+        );
       return [field.slice(0, at), field.slice(at + 1)];
     }),
   );
   for (const key of fields.keys()) {
-    if (key !== 'type' && key !== 'dest') throw new BuilderError('usage.invalid', `invalid output ${JSON.stringify(text)}: unknown key ${JSON.stringify(key)}`);
+    if (key !== 'type' && key !== 'dest')
+      throw new BuilderError(
+        'usage.invalid',
+        `invalid output ${JSON.stringify(text)}: unknown key ${JSON.stringify(key)}`,
+      );
   }
   const type = fields.get('type');
   const dest = fields.get('dest');
@@ -37,19 +45,29 @@ export function parseOutput(text: string, cwd: string): RootfsOutput {
       hint: 'use type=local or type=tar; images go to transports with -t, such as -t oci-archive:FILE',
     });
   }
-  if (dest === undefined || dest === '') throw new BuilderError('usage.invalid', `invalid output ${JSON.stringify(text)}: dest is missing`);
+  if (dest === undefined || dest === '')
+    throw new BuilderError('usage.invalid', `invalid output ${JSON.stringify(text)}: dest is missing`);
   if (dest === '-') {
-    if (type === 'local') throw new BuilderError('usage.invalid', 'a directory cannot be written to standard output', { hint: 'use type=tar' });
+    if (type === 'local')
+      throw new BuilderError('usage.invalid', 'a directory cannot be written to standard output', {
+        hint: 'use type=tar',
+      });
     return { type, dest };
   }
   return { type, dest: resolve(cwd, dest) };
 }
 
-export async function exportRootfs(engine: Engine, snapshot: SnapshotId | undefined, output: RootfsOutput): Promise<void> {
+export async function exportRootfs(
+  engine: Engine,
+  snapshot: SnapshotId | undefined,
+  output: RootfsOutput,
+): Promise<void> {
   await using view = await engine.snapshots.view(snapshot);
   if (output.type === 'tar') {
     const tar = Readable.from(diffTrees({ lower: undefined, merged: view.path }, { signal: engine.signal }));
-    await pipeline(tar, output.dest === '-' ? process.stdout : createWriteStream(output.dest), { end: output.dest !== '-' });
+    await pipeline(tar, output.dest === '-' ? process.stdout : createWriteStream(output.dest), {
+      end: output.dest !== '-',
+    });
     return;
   }
   mkdirSync(output.dest, { recursive: true });

@@ -12,7 +12,10 @@ export type NamedContext =
 const IMAGE = /^(?:docker-image|container-image|docker):\/\//;
 
 /** @throws `usage.invalid`, `context.invalid`, `usage.unsupported` */
-export async function openNamedContexts(engine: Engine, entries: readonly string[]): Promise<Map<string, NamedContext>> {
+export async function openNamedContexts(
+  engine: Engine,
+  entries: readonly string[],
+): Promise<Map<string, NamedContext>> {
   const contexts = new Map<string, NamedContext>();
   for (const entry of entries) {
     const at = entry.indexOf('=');
@@ -33,5 +36,8 @@ async function openNamed(engine: Engine, name: string, place: string): Promise<N
   }
   const dir = resolve(engine.cwd, place);
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true) return { kind: 'directory', dir };
-  throw new BuilderError('context.invalid', `the build context ${name} needs the directory ${dir}, which does not exist`);
+  throw new BuilderError(
+    'context.invalid',
+    `the build context ${name} needs the directory ${dir}, which does not exist`,
+  );
 }

@@ -12,8 +12,8 @@ import { BuilderError } from '../report/builder-error.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import { chainIdOfAll } from '../spec/digest.ts';
 import { CleanupStack } from '../sys/dispose.ts';
-import type { LayerState } from './stage-root.ts';
 import type { NamedContext } from './named-context.ts';
+import type { LayerState } from './stage-root.ts';
 
 /** Something files are read from. */
 export interface Origin {
@@ -69,7 +69,8 @@ export class Origins implements AsyncDisposable {
       }
       case 'context': {
         const context = this.#o.contexts.get(source.name);
-        if (context === undefined) throw new BuilderError('context.invalid', `there is no build context ${source.name}`);
+        if (context === undefined)
+          throw new BuilderError('context.invalid', `there is no build context ${source.name}`);
         if (context.kind === 'image') return this.#image(context.reference);
         return { path: context.dir, name: `the build context ${source.name}`, identity: undefined, isContext: false };
       }
@@ -81,7 +82,11 @@ export class Origins implements AsyncDisposable {
   async #image(reference: string): Promise<Origin> {
     const { record } = await pullImage(this.#engine, reference, this.#o.pull);
     const image = loadImage(this.#engine, record);
-    return this.#view(await unpack(this.#engine, image), `the image ${reference}`, chainIdOfAll(image.diffIds) ?? 'scratch');
+    return this.#view(
+      await unpack(this.#engine, image),
+      `the image ${reference}`,
+      chainIdOfAll(image.diffIds) ?? 'scratch',
+    );
   }
 
   async #view(snapshot: SnapshotId | undefined, name: string, identity: string): Promise<Origin> {

@@ -8,15 +8,15 @@ import { beginStage, evaluateInstruction, type StageState } from '../dockerfile/
 import type { StageInstruction } from '../dockerfile/instructions.ts';
 import type { Stage, StagePlan } from '../dockerfile/stages.ts';
 import type { Step } from '../dockerfile/step.ts';
-import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import { serializeConfig } from '../image/serialize-config.ts';
+import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import { digestOf, hexOf } from '../spec/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import type { ImageFormat } from '../spec/media-type.ts';
 import type { BuildCache, StepKey } from './build-cache.ts';
-import { configInputs, stepKey } from './step-inputs.ts';
 import type { LayerState, StageRoot } from './stage-root.ts';
 import type { StepActions } from './step-actions.ts';
+import { configInputs, stepKey } from './step-inputs.ts';
 
 /** What a stage came to. */
 export interface StageResult {
@@ -107,7 +107,13 @@ class StageBuild {
     this.#o.engine.emit({ type: 'step-line', step: `${this.#o.stage.index}`, text });
   }
 
-  async #step(instruction: StageInstruction, isTrigger: boolean, number: number, total: number, isLast: boolean): Promise<void> {
+  async #step(
+    instruction: StageInstruction,
+    isTrigger: boolean,
+    number: number,
+    total: number,
+    isLast: boolean,
+  ): Promise<void> {
     const { engine, stage } = this.#o;
     engine.signal?.throwIfAborted();
     const id = `${stage.index}.${number}`;
@@ -117,7 +123,9 @@ class StageBuild {
     engine.emit({ type: 'step-started', step: id, name: step.stepText, at: Date.now() });
     let outcome: 'ran' | 'cached' | 'failed' = 'failed';
     try {
-      outcome = this.#o.layers ? await this.#remembered(step, evaluated.state, id, isLast) : await this.#plain(step, evaluated.state, id, isLast);
+      outcome = this.#o.layers
+        ? await this.#remembered(step, evaluated.state, id, isLast)
+        : await this.#plain(step, evaluated.state, id, isLast);
     } catch (error) {
       throw stepFailure(error, step);
     } finally {
@@ -152,9 +160,10 @@ class StageBuild {
 
   /** A layer for each step that touches files, each looked up before it is run. */
   async #remembered(step: Step, next: StageState, id: string, isLast: boolean): Promise<'ran' | 'cached'> {
-    const outcome = step.kind === 'run' || step.kind === 'copy' || step.kind === 'add' || step.kind === 'workdir'
-      ? await this.#rememberedLayer(step, next, id)
-      : await this.#rememberedConfig(step, next);
+    const outcome =
+      step.kind === 'run' || step.kind === 'copy' || step.kind === 'add' || step.kind === 'workdir'
+        ? await this.#rememberedLayer(step, next, id)
+        : await this.#rememberedConfig(step, next);
     if (outcome === 'ran') this.#progress.isCached = false;
     const imageId = this.#imageId();
     this.#progress.lastId = imageId;
@@ -163,9 +172,16 @@ class StageBuild {
     return outcome;
   }
 
-  async #rememberedConfig(step: Exclude<Step, { kind: 'run' | 'copy' | 'add' | 'workdir' }>, next: StageState): Promise<'ran' | 'cached'> {
+  async #rememberedConfig(
+    step: Exclude<Step, { kind: 'run' | 'copy' | 'add' | 'workdir' }>,
+    next: StageState,
+  ): Promise<'ran' | 'cached'> {
     const { cache, root } = this.#o;
-    const key = stepKey([...configInputs(this.#progress.state.config, root.state.chain), { name: 'instruction', value: step.createdBy }, ...this.#timeInputs()]);
+    const key = stepKey([
+      ...configInputs(this.#progress.state.config, root.state.chain),
+      { name: 'instruction', value: step.createdBy },
+      ...this.#timeInputs(),
+    ]);
     const known = await cache.lookup(key);
     const history = known?.history ?? this.#entry(step.createdBy, true, true);
     if (known === undefined) cache.save(key, { layer: undefined, snapshot: undefined, chain: undefined, history });
@@ -174,7 +190,11 @@ class StageBuild {
     return known === undefined ? 'ran' : 'cached';
   }
 
-  async #rememberedLayer(step: Extract<Step, { kind: 'run' | 'copy' | 'add' | 'workdir' }>, next: StageState, id: string): Promise<'ran' | 'cached'> {
+  async #rememberedLayer(
+    step: Extract<Step, { kind: 'run' | 'copy' | 'add' | 'workdir' }>,
+    next: StageState,
+    id: string,
+  ): Promise<'ran' | 'cached'> {
     const { cache, root, actions } = this.#o;
     const prepared = await actions.prepare(step, root, true);
     const key: StepKey = stepKey([...prepared.inputs, ...this.#timeInputs()]);

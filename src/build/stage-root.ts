@@ -86,14 +86,23 @@ export class StageRoot implements AsyncDisposable {
     await active.mounted?.[Symbol.asyncDispose]();
     active.mounted = undefined;
     const { snapshot, chain } = this.#state;
-    const sealed = await sealLayer(this.#engine, active.key, { base: snapshot, baseChain: chain, times: this.#times, always });
+    const sealed = await sealLayer(this.#engine, active.key, {
+      base: snapshot,
+      baseChain: chain,
+      times: this.#times,
+      always,
+    });
     this.#active = undefined;
     if (sealed.layer !== undefined) this.#state = withLayer(this.#state, sealed.layer, sealed.snapshot, sealed.chain);
     return sealed.layer;
   }
 
   /** Takes over a remembered result instead of doing the work. */
-  adopt(layer: { readonly diffId: DiffId; readonly size: number }, snapshot: SnapshotId | undefined, chain: ChainId | undefined): void {
+  adopt(
+    layer: { readonly diffId: DiffId; readonly size: number },
+    snapshot: SnapshotId | undefined,
+    chain: ChainId | undefined,
+  ): void {
     this.#state = withLayer(this.#state, layer, snapshot, chain);
     this.#isUnpacked = true;
   }

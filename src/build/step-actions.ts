@@ -4,16 +4,16 @@
  */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { copyInto } from '../container/copy-into.ts';
 import { digestSources } from '../container/content-digest.ts';
+import { copyInto } from '../container/copy-into.ts';
 import { type IgnoreRules, inlineSource, type ResolvedSource, resolveSources } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
 import { fetchSources } from '../container/remote-files.ts';
-import { type ProcessRequest, runProcess } from '../container/run-process.ts';
 import { type MountOrigins, stageMounts } from '../container/run-mounts.ts';
+import { type ProcessRequest, runProcess } from '../container/run-process.ts';
 import type { SecretSource } from '../container/secret-source.ts';
 import type { SshAgent } from '../container/ssh-agent.ts';
-import { StatCache } from '../container/stat-cache.ts';
+import type { StatCache } from '../container/stat-cache.ts';
 import type { RunDefaults } from '../container/working-container.ts';
 import type { AddStep, CopyStep, RunStep, StepMount, WorkdirStep } from '../dockerfile/step.ts';
 import { BuilderError } from '../report/builder-error.ts';
@@ -100,7 +100,8 @@ export class StepActions implements AsyncDisposable {
   async #prepareCopy(step: CopyStep | AddStep, root: StageRoot, keyed: boolean): Promise<PreparedStep> {
     const { engine } = this.#o;
     const sources = await this.#sourcesOf(step);
-    const destination = step.intoDirectory && !step.destination.endsWith('/') ? `${step.destination}/` : step.destination;
+    const destination =
+      step.intoDirectory && !step.destination.endsWith('/') ? `${step.destination}/` : step.destination;
     const cache = this.#o.statCache();
     let summary: { kind: 'file' | 'dir' | 'multi' | 'empty'; hex: string } | undefined;
     if (keyed) {
@@ -166,7 +167,10 @@ export class StepActions implements AsyncDisposable {
     return [...found, ...inline];
   }
 
-  async #remoteSources(step: AddStep, remote: readonly { readonly text: string; readonly kind: 'local' | 'http' | 'git' }[]): Promise<ResolvedSource[]> {
+  async #remoteSources(
+    step: AddStep,
+    remote: readonly { readonly text: string; readonly kind: 'local' | 'http' | 'git' }[],
+  ): Promise<ResolvedSource[]> {
     const { engine } = this.#o;
     const sources: ResolvedSource[] = [];
     for (const { text, kind } of remote) {
@@ -177,7 +181,14 @@ export class StepActions implements AsyncDisposable {
         tlsVerify: this.#o.tlsVerify,
         certDir: this.#o.certDir,
       });
-      sources.push(...(await resolveSources({ root: this.#rootOf(fetched.dir), patterns: [fetched.pattern], rootName: text, allowWildcard: false })));
+      sources.push(
+        ...(await resolveSources({
+          root: this.#rootOf(fetched.dir),
+          patterns: [fetched.pattern],
+          rootName: text,
+          allowWildcard: false,
+        })),
+      );
     }
     return sources;
   }
@@ -228,7 +239,11 @@ export class StepActions implements AsyncDisposable {
       allowWildcard: false,
       signal: this.#o.engine.signal,
     });
-    const { digest } = await digestSources(sources, { cache: this.#o.statCache(), preserveOwnership: true, sockets: 'skip' });
+    const { digest } = await digestSources(sources, {
+      cache: this.#o.statCache(),
+      preserveOwnership: true,
+      sockets: 'skip',
+    });
     return digest;
   }
 
@@ -242,7 +257,8 @@ export class StepActions implements AsyncDisposable {
     };
     await using staged = await stageMounts(engine, step.mounts, run.volumes ?? [], origins);
     const script = this.#stageScript(step);
-    const output = (stream: 'stdout' | 'stderr') => (data: Uint8Array) => engine.emit({ type: 'step-output', step: id, stream, data });
+    const output = (stream: 'stdout' | 'stderr') => (data: Uint8Array) =>
+      engine.emit({ type: 'step-output', step: id, stream, data });
     const request: ProcessRequest = {
       rootPath,
       args: step.argv,
@@ -279,7 +295,13 @@ export class StepActions implements AsyncDisposable {
       signal: engine.signal,
     });
     const destination = mount.source.replace(/^\/+/, '');
-    await copyInto(engine, { rootPath: copy, sources, destination: `/${destination}`, preserveOwnership: true, cache: this.#o.statCache() });
+    await copyInto(engine, {
+      rootPath: copy,
+      sources,
+      destination: `/${destination}`,
+      preserveOwnership: true,
+      cache: this.#o.statCache(),
+    });
     return copy;
   }
 
@@ -301,12 +323,18 @@ export class StepActions implements AsyncDisposable {
 /** What parses and cannot be done is refused by name. */
 function refuseUnsupported(step: RunStep): void {
   if (step.security !== 'sandbox') {
-    throw new BuilderError('usage.unsupported', 'RUN --security=insecure is not allowed: builds here run without extra privileges', {
-      span: step.span,
-    });
+    throw new BuilderError(
+      'usage.unsupported',
+      'RUN --security=insecure is not allowed: builds here run without extra privileges',
+      {
+        span: step.span,
+      },
+    );
   }
   if (step.devices.length > 0) {
-    throw new BuilderError('usage.unsupported', 'RUN --device is not supported: no device classes are configured', { span: step.span });
+    throw new BuilderError('usage.unsupported', 'RUN --device is not supported: no device classes are configured', {
+      span: step.span,
+    });
   }
 }
 

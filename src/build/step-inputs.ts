@@ -17,7 +17,12 @@ export function configInputs(config: ImageConfig, chain: string | undefined): St
 }
 
 /** A RUN reads its root, its command and environment, and what is bound into it; nothing of secrets, agents, caches. */
-export function runInputs(step: RunStep, chain: string | undefined, platform: string, mounted: readonly StepInput[]): StepInput[] {
+export function runInputs(
+  step: RunStep,
+  chain: string | undefined,
+  platform: string,
+  mounted: readonly StepInput[],
+): StepInput[] {
   return [
     filesystemInput(chain),
     { name: 'command', value: JSON.stringify(step.argv) },

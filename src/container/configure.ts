@@ -1,6 +1,15 @@
 /** `config`: changes of a container's image configuration, in one fixed order whatever the order they were given in. */
 import { BuilderError } from '../report/builder-error.ts';
-import { applyEdits, editExecution, envMap, setEnv, setLabel, unsetEnv, unsetLabel, without } from '../spec/edit-config.ts';
+import {
+  applyEdits,
+  editExecution,
+  envMap,
+  setEnv,
+  setLabel,
+  unsetEnv,
+  unsetLabel,
+  without,
+} from '../spec/edit-config.ts';
 import type { ContainerConfig, EditConfig, HealthConfig, ImageConfig } from '../spec/image-config.ts';
 import type { Environment } from './engine.ts';
 import { nowNanoseconds } from './image-times.ts';
@@ -17,7 +26,10 @@ export function configure(before: WorkingContainer, changes: ConfigChanges, env:
   const config = applyEdits(before.config, imageEdits(changes, env, before.config));
   const history =
     changes.addHistory === true
-      ? [...before.historyBefore, ...historyOf(changes).map((text) => ({ created: nowNanoseconds(), created_by: text, empty_layer: true }))]
+      ? [
+          ...before.historyBefore,
+          ...historyOf(changes).map((text) => ({ created: nowNanoseconds(), created_by: text, empty_layer: true })),
+        ]
       : before.historyBefore;
   return {
     ...before,
@@ -75,7 +87,11 @@ function listChange(before: readonly string[], changes: readonly string[]): read
   }, before);
 }
 
-function mapEdit(member: 'ExposedPorts' | 'Volumes', changes: readonly string[], key: (text: string) => string): EditConfig {
+function mapEdit(
+  member: 'ExposedPorts' | 'Volumes',
+  changes: readonly string[],
+  key: (text: string) => string,
+): EditConfig {
   return editExecution((execution) => {
     let map: Readonly<Record<string, object>> = execution[member] ?? {};
     for (const entry of changes) {
@@ -104,9 +120,12 @@ function envEdit(entry: string, env: Environment): EditConfig {
 
 /** `$NAME` and `${NAME}` from the image's own environment; unknown names become empty. */
 function substitute(text: string, values: ReadonlyMap<string, string>): string {
-  return text.replace(/\$(?:\{([^}]*)\}|([A-Za-z0-9_]+))/g, (_, braced: string | undefined, bare: string | undefined) => {
-    return values.get(braced ?? bare ?? '') ?? '';
-  });
+  return text.replace(
+    /\$(?:\{([^}]*)\}|([A-Za-z0-9_]+))/g,
+    (_, braced: string | undefined, bare: string | undefined) => {
+      return values.get(braced ?? bare ?? '') ?? '';
+    },
+  );
 }
 
 function labelEdit(entry: string): EditConfig {
@@ -158,7 +177,10 @@ function healthTest(text: string): readonly string[] | undefined {
     case 'CMD':
       return words;
     default:
-      throw new BuilderError('usage.invalid', `the health check ${JSON.stringify(text)} must begin with CMD, CMD-SHELL or NONE`);
+      throw new BuilderError(
+        'usage.invalid',
+        `the health check ${JSON.stringify(text)} must begin with CMD, CMD-SHELL or NONE`,
+      );
   }
 }
 

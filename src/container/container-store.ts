@@ -22,7 +22,10 @@ export function findContainer(engine: Engine, nameOrId: string): WorkingContaine
 export function requireContainer(engine: Engine, nameOrId: string): WorkingContainer {
   const found = findContainer(engine, nameOrId);
   if (found !== undefined) return found;
-  const near = suggest(nameOrId, listContainers(engine).map((c) => c.name));
+  const near = suggest(
+    nameOrId,
+    listContainers(engine).map((c) => c.name),
+  );
   throw new BuilderError('container.not-known', `${JSON.stringify(nameOrId)}: container not known`, {
     ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
   });
@@ -60,7 +63,11 @@ export function containerStem(imageName: string, imageId: string): string {
  */
 export async function createContainer(
   engine: Engine,
-  names: { readonly wanted?: string | undefined; readonly stem: string | undefined; readonly suffix?: string | undefined },
+  names: {
+    readonly wanted?: string | undefined;
+    readonly stem: string | undefined;
+    readonly suffix?: string | undefined;
+  },
   make: (id: string, name: string) => WorkingContainer,
 ): Promise<WorkingContainer> {
   using _ = await engine.store.containers.lockAll({ signal: engine.signal });

@@ -1,7 +1,8 @@
 /** The one way files get into a root filesystem from outside: COPY, ADD, `copy` and `add` all end here. */
-import { resolveUser } from '../run/user.ts';
+
 import { BuilderError } from '../report/builder-error.ts';
 import type { Owner } from '../rootfs/copy-rules.ts';
+import { resolveUser } from '../run/user.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import { type CopyResult, copyIn } from './copy-in.ts';
@@ -53,9 +54,13 @@ function resolveOwner(rootPath: string, chown: string): Owner {
     const { uid, gid } = resolveUser(rootPath, chown);
     return /^\d+$/.test(chown) ? { uid, gid: uid } : { uid, gid };
   } catch (cause) {
-    throw new BuilderError('copy.invalid', `cannot use ${JSON.stringify(chown)} as an owner: ${(cause as Error).message}`, {
-      cause,
-      hint: 'names are looked up in /etc/passwd and /etc/group of the image; use numbers if it has none',
-    });
+    throw new BuilderError(
+      'copy.invalid',
+      `cannot use ${JSON.stringify(chown)} as an owner: ${(cause as Error).message}`,
+      {
+        cause,
+        hint: 'names are looked up in /etc/passwd and /etc/group of the image; use numbers if it has none',
+      },
+    );
   }
 }

@@ -39,6 +39,8 @@ export function imageTimes(o: TimeOptions): ImageTimes {
 export function nowNanoseconds(): string {
   const micros = Math.round((performance.timeOrigin + performance.now()) * 1000);
   const seconds = Math.floor(micros / 1e6);
-  const fraction = String((micros % 1e6) * 1000).padStart(9, '0').replace(/0+$/, '');
+  const fraction = String((micros % 1e6) * 1000)
+    .padStart(9, '0')
+    .replace(/0+$/, '');
   return `${new Date(seconds * 1000).toISOString().slice(0, 19)}${fraction === '' ? '' : `.${fraction}`}Z`;
 }

@@ -22,7 +22,8 @@ export async function hasLayer(engine: Engine, diffId: DiffId): Promise<boolean>
 /** The uncompressed tar of a layer, verified. @throws `blob.not-found` */
 export async function layerTar(engine: Engine, diffId: DiffId): Promise<Bytes> {
   const { store, snapshots } = engine;
-  if (store.blobs.has(diffId)) return verified(await store.blobs.open({ digest: diffId }), { digest: diffId }, `layer ${diffId}`);
+  if (store.blobs.has(diffId))
+    return verified(await store.blobs.open({ digest: diffId }), { digest: diffId }, `layer ${diffId}`);
   const record = store.layers.get(diffId);
   const form = record.forms.find(({ descriptor }) => store.blobs.has(descriptor.digest));
   if (form !== undefined) {

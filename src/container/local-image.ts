@@ -53,7 +53,11 @@ export function newImageName(name: string): string {
  * The record of an image named by full or short name, id, beginning of an id, or digest; undefined when there is none.
  * @throws `image.ambiguous` when a beginning fits several ids
  */
-export function findImage(images: readonly ImageRecord[], name: string, searched: readonly string[] = []): ImageRecord | undefined {
+export function findImage(
+  images: readonly ImageRecord[],
+  name: string,
+  searched: readonly string[] = [],
+): ImageRecord | undefined {
   const byName = (full: string): ImageRecord | undefined => images.find((image) => image.names.includes(full));
   for (const candidate of [name, ...localCandidates(name, searched)]) {
     const found = byName(candidate) ?? byDigestName(images, candidate);
@@ -90,7 +94,10 @@ export function requireImage(engine: Engine, name: string, searched: readonly st
   const images = engine.store.images.list();
   const found = findImage(images, name, searched);
   if (found !== undefined) return found;
-  const near = suggest(name, images.flatMap((image) => image.names.flatMap((full) => [full, shortName(full)])));
+  const near = suggest(
+    name,
+    images.flatMap((image) => image.names.flatMap((full) => [full, shortName(full)])),
+  );
   throw new BuilderError('image.not-known', `${name}: image not known`, {
     ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
   });

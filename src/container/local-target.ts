@@ -1,8 +1,8 @@
 /** The local store as one side of a transfer. Layers that exist only as snapshots are written as tar while they are read. */
 import { BuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { compressionOf } from '../spec/media-type.ts';
 import type { DiffId } from '../spec/digest.ts';
+import { compressionOf } from '../spec/media-type.ts';
 import type { Bytes, Target } from '../spec/target.ts';
 import type { Engine } from './engine.ts';
 import { hasLayer, openContent } from './layer-bytes.ts';

@@ -1,5 +1,7 @@
 /** Bringing images into the store, from registries and from every other place. */
 import { copyImage } from '../image/copy.ts';
+import { openTransport } from '../image/transport/open-transport.ts';
+import { splitLocation } from '../image/transport/transport.ts';
 import { aliasOf, pullSources, resolveShortName } from '../registry/image-source.ts';
 import { loadRegistriesConf, type RegistriesConf } from '../registry/registries-conf.ts';
 import { openRepository } from '../registry/repository.ts';
@@ -15,9 +17,8 @@ import { formatReference, parseReference, type QualifiedReference } from '../spe
 import type { ImageRecord } from '../store/image-table.ts';
 import type { Engine } from './engine.ts';
 import { nowNanoseconds } from './image-times.ts';
-import { findImage, loadImage } from './local-image.ts';
+import { findImage, loadImage, newImageName } from './local-image.ts';
 import { localTarget } from './local-target.ts';
-import { openTransport } from './open-transport.ts';
 import type { PullOptions } from './verb-options.ts';
 
 export interface PulledImage {
@@ -42,7 +43,9 @@ export async function pull(engine: Engine, image: string, o: PullOptions = {}): 
   const conf = registriesConf(engine);
   const [first] = resolveShortName(reference, conf);
   const { reference: place, insecure } = pullSources(first!, conf).at(-1)!;
-  const tags = await withRepository(engine, place, insecure, o, (repository) => repository.tags({ signal: engine.signal }));
+  const tags = await withRepository(engine, place, insecure, o, (repository) =>
+    repository.tags({ signal: engine.signal }),
+  );
   const ids: string[] = [];
   for (const tag of tags) {
     ids.push((await pullImage(engine, formatReference({ ...first!, tag }), { policy: 'always', ...o })).record.id);
@@ -66,9 +69,11 @@ export async function pullImage(engine: Engine, image: string, o: PullOptions = 
   const local = localImage(engine, location, conf, o);
   // An id names nothing anywhere else.
   if (local !== undefined && (policy === 'missing' || policy === 'never' || local.name === '')) return local;
-  if (policy === 'never') throw new BuilderError('image.not-known', `${image}: image not known, and pulling is switched off`);
+  if (policy === 'never')
+    throw new BuilderError('image.not-known', `${image}: image not known, and pulling is switched off`);
   if (local === undefined && IMAGE_ID.test(location) && !/[g-z]/.test(location)) {
-    if (/^(sha256:)?[0-9a-f]{64}$/.test(location)) throw new BuilderError('image.not-known', `${image}: image not known`);
+    if (/^(sha256:)?[0-9a-f]{64}$/.test(location))
+      throw new BuilderError('image.not-known', `${image}: image not known`);
   }
   return pullFromRegistry(engine, location, conf, local, { ...o, policy });
 }
@@ -77,9 +82,15 @@ export async function pullImage(engine: Engine, image: string, o: PullOptions = 
 function localImage(engine: Engine, location: string, conf: RegistriesConf, o: PullOptions): PulledImage | undefined {
   const images = engine.store.images.list();
   const names = candidates(location, conf);
-  const record = names.map((name) => findImage(images, name)).find((found) => found !== undefined) ?? findImage(images, location, conf.searchRegistries);
+  const record =
+    names.map((name) => findImage(images, name)).find((found) => found !== undefined) ??
+    findImage(images, location, conf.searchRegistries);
   if (record === undefined) return undefined;
-  const name = names.find((known) => record.names.includes(known)) ?? (record.names.find((known) => known.endsWith(`/${location}`) || known.endsWith(`/${location}:latest`)) ?? record.names[0] ?? '');
+  const name =
+    names.find((known) => record.names.includes(known)) ??
+    record.names.find((known) => known.endsWith(`/${location}`) || known.endsWith(`/${location}:latest`)) ??
+      record.names[0] ??
+    '';
   if (o.platform !== undefined && !isIndex(record.manifest.mediaType)) {
     const { config } = loadImage(engine, record);
     if (platformScore(o.platform, config) === undefined) return undefined;
@@ -92,7 +103,10 @@ function instanceOf(engine: Engine, record: ImageRecord, name: string, o: PullOp
   const index = JSON.parse(engine.store.blobs.read(record.manifest.digest).toString('utf8')) as ImageIndex;
   const want = o.platform ?? hostPlatform();
   const scored = index.manifests
-    .map((manifest) => ({ manifest, score: manifest.platform === undefined ? undefined : platformScore(want, manifest.platform) }))
+    .map((manifest) => ({
+      manifest,
+      score: manifest.platform === undefined ? undefined : platformScore(want, manifest.platform),
+    }))
     .filter(({ manifest, score }) => score !== undefined && engine.store.blobs.has(manifest.digest))
     .sort((a, b) => b.score! - a.score!);
   const best = scored[0]?.manifest;
@@ -104,7 +118,9 @@ function instanceOf(engine: Engine, record: ImageRecord, name: string, o: PullOp
 /** Full names a short or full name may have in the store, aliases first. */
 function candidates(location: string, conf: RegistriesConf): string[] {
   try {
-    return resolveShortName(parseReference(location), { ...conf, shortNameMode: 'permissive' }).map((reference) => formatReference(tagged(reference)));
+    return resolveShortName(parseReference(location), { ...conf, shortNameMode: 'permissive' }).map((reference) =>
+      formatReference(tagged(reference)),
+    );
   } catch {
     return [];
   }
@@ -124,10 +140,12 @@ async function pullFromRegistry(
   const reference = parseReference(location);
   const alias = aliasOf(reference, conf);
   const names = resolveShortName(reference, conf).map(tagged);
-  if (alias !== undefined) engine.emit({ type: 'note', text: `Resolved ${JSON.stringify(location)} as an alias (${alias.file})` });
+  if (alias !== undefined)
+    engine.emit({ type: 'note', text: `Resolved ${JSON.stringify(location)} as an alias (${alias.file})` });
   const failures: unknown[] = [];
   for (const name of names) {
-    if (reference.registry === undefined) engine.emit({ type: 'note', text: `Trying to pull ${formatReference(name)}...` });
+    if (reference.registry === undefined)
+      engine.emit({ type: 'note', text: `Trying to pull ${formatReference(name)}...` });
     for (const source of pullSources(name, conf)) {
       try {
         return await pullReference(engine, name, source.reference, source.insecure, local, o);
@@ -138,9 +156,13 @@ async function pullFromRegistry(
     }
   }
   if (failures.length === 1) throw failures[0];
-  throw new BuilderError('registry.request-failed', `cannot pull ${location} from any of ${failures.length} places: ${failures.map((f) => (f as Error).message).join('; ')}`, {
-    cause: failures.at(-1),
-  });
+  throw new BuilderError(
+    'registry.request-failed',
+    `cannot pull ${location} from any of ${failures.length} places: ${failures.map((f) => (f as Error).message).join('; ')}`,
+    {
+      cause: failures.at(-1),
+    },
+  );
 }
 
 async function withRepository<R>(
@@ -175,28 +197,67 @@ function pullReference(
       if (there.digest === local.record.manifest.digest) return local;
     }
     let got: Descriptor | undefined;
-    await copyImage(repository, wanted, localTarget(engine, (d) => (got = d)), full, {
-      platforms: [o.platform ?? hostPlatform()],
-      emit: engine.emit,
-      signal: engine.signal,
-    });
+    await copyImage(
+      repository,
+      wanted,
+      localTarget(engine, (d) => (got = d)),
+      full,
+      {
+        platforms: [o.platform ?? hostPlatform()],
+        emit: engine.emit,
+        signal: engine.signal,
+      },
+    );
     return recordPulled(engine, got!, full, repository.name);
   });
 }
 
 async function pullFromTransport(engine: Engine, image: string, o: PullOptions): Promise<PulledImage> {
-  await using place = await openTransport(engine, image, 'read', o);
-  let got: Descriptor | undefined;
-  await copyImage(place.target, place.name, localTarget(engine, (d) => (got = d)), place.imageName ?? '', {
-    platforms: [o.platform ?? hostPlatform()],
-    emit: engine.emit,
+  const { transport, location } = parseImageName(image);
+  const registry = { ...o, env: engine.env };
+  await using place = await openTransport(transport!, location, 'read', {
+    registry,
+    registriesConf: registriesConf(engine),
     signal: engine.signal,
   });
-  return recordPulled(engine, got!, place.imageName, undefined);
+  const name = nameInPlace(location, place);
+  let got: Descriptor | undefined;
+  await copyImage(
+    place,
+    '',
+    localTarget(engine, (d) => (got = d)),
+    name ?? '',
+    {
+      platforms: [o.platform ?? hostPlatform()],
+      emit: engine.emit,
+      signal: engine.signal,
+    },
+  );
+  return recordPulled(engine, got!, name, undefined);
+}
+
+/** The name an image has in an archive or layout: what the location says, else the only name an archive gives it. */
+function nameInPlace(location: string, place: object): string | undefined {
+  const { name } = splitLocation(location);
+  if (name !== '' && !name.startsWith('@')) {
+    try {
+      return newImageName(name);
+    } catch {
+      // A label that is no image name: the image stays nameless.
+      return undefined;
+    }
+  }
+  const images = 'images' in place ? (place.images as readonly (readonly string[])[]) : [];
+  return images.length === 1 ? images[0]?.[0] : undefined;
 }
 
 /** Writes the record, and remembers where the layers can be had. */
-async function recordPulled(engine: Engine, manifest: Descriptor, name: string | undefined, from: string | undefined): Promise<PulledImage> {
+async function recordPulled(
+  engine: Engine,
+  manifest: Descriptor,
+  name: string | undefined,
+  from: string | undefined,
+): Promise<PulledImage> {
   const { store } = engine;
   const document = JSON.parse(store.blobs.read(manifest.digest).toString('utf8')) as Manifest;
   const config = JSON.parse(store.blobs.read(document.config.digest).toString('utf8')) as ImageConfig;

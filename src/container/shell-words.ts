@@ -38,5 +38,8 @@ export function splitWords(text: string): string[] {
 }
 
 function unclosed(text: string): BuilderError {
-  return new BuilderError('usage.invalid', `cannot split ${JSON.stringify(text)} into words: a quote or backslash is not closed`);
+  return new BuilderError(
+    'usage.invalid',
+    `cannot split ${JSON.stringify(text)} into words: a quote or backslash is not closed`,
+  );
 }

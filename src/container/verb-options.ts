@@ -1,5 +1,5 @@
 /** What the verbs of the library take and give. Paths may be relative to `cwd` of the builder. */
-import type { RunDefaults } from './working-container.ts';
+
 import type { Emit } from '../report/event.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -8,6 +8,7 @@ import type { Compression, ImageFormat } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Isolation, NetworkMode } from '../spec/process-spec.ts';
 import type { Cancellable } from '../spec/target.ts';
+import type { RunDefaults } from './working-container.ts';
 
 /** Where the store is and what surrounds the builder. Every default is the machine's. */
 export interface BuilderOptions extends Cancellable {

@@ -1,8 +1,8 @@
 /** The ignore file of a build: which one counts, and its rules. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { IgnoreRules } from '../container/copy-source.ts';
 import { BuilderError } from '../report/builder-error.ts';
+import type { IgnoreRules } from './copy-source.ts';
 
 /**
  * The named one; else the one beside the Containerfile bearing its name; else the context's.

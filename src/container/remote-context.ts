@@ -1,0 +1,64 @@
+/** Build contexts that are not on this machine: git repositories, and archives or Containerfiles behind a URL. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { BuilderError } from '../report/builder-error.ts';
+import { RootDirectory } from '../sys/root-directory.ts';
+import type { Engine } from './engine.ts';
+import { cloneGit } from './git-source.ts';
+import { isGitUrl, parseGitUrl } from './git-url.ts';
+import { fetchUrl } from './remote-source.ts';
+import { unpackArchiveFile } from './unpack-context.ts';
+
+export interface FetchedContext {
+  /** Absolute path of the context. */
+  readonly dir: string;
+  /** The URL was a Containerfile: its path. */
+  readonly file: string | undefined;
+}
+
+const GITHUB = /^github\.com\/[^/]+\/[^/]+/;
+
+/** Whether a context is to be fetched. */
+export function isRemoteContext(text: string): boolean {
+  return isGitUrl(text) || GITHUB.test(text) || /^https?:\/\//.test(text);
+}
+
+/** @param dir an empty directory. @throws `copy.fetch-failed`, `context.invalid` */
+export async function fetchContext(engine: Engine, text: string, dir: string): Promise<FetchedContext> {
+  const { env, signal } = engine;
+  const url = GITHUB.test(text) ? githubUrl(text) : text;
+  if (isGitUrl(url)) {
+    const { root, subdirectory } = await cloneGit(parseGitUrl(url), { directory: dir, env, signal });
+    return { dir: join(root, containedPath(root, subdirectory)), file: undefined };
+  }
+  const download = join(dir, 'download');
+  mkdirSync(download);
+  const file = await fetchUrl(url, { directory: download, env, signal });
+  // Unpacked into a directory of its own: nothing fetched before or after is ever in the way of a link in it.
+  const fresh = join(dir, 'context');
+  mkdirSync(fresh);
+  if (await unpackArchiveFile(engine, join(download, file.name), fresh)) return { dir: fresh, file: undefined };
+  const empty = join(dir, 'empty');
+  mkdirSync(empty);
+  return { dir: empty, file: join(download, file.name) };
+}
+
+/** `github.com/owner/name[.git][#ref[:dir]]` without a scheme. */
+function githubUrl(text: string): string {
+  const [path = '', fragment] = text.split('#');
+  return `https://${path.endsWith('.git') ? path : `${path}.git`}${fragment === undefined ? '' : `#${fragment}`}`;
+}
+
+/** The subdirectory of a checkout as a path without links that lead out. */
+function containedPath(root: string, subdirectory: string): string {
+  if (subdirectory === '') return '.';
+  using directory = new RootDirectory(root);
+  const parts = subdirectory.split('/').filter((part) => part !== '' && part !== '.');
+  for (let i = 1; i <= parts.length; i++) {
+    const stat = directory.stat(parts.slice(0, i).join('/'));
+    if (stat === undefined || (stat.mode & 0o170000) !== 0o040000) {
+      throw new BuilderError('context.invalid', `the repository has no directory ${JSON.stringify(subdirectory)}`);
+    }
+  }
+  return parts.join('/');
+}

@@ -1,0 +1,182 @@
+/**
+ * The one way a process runs in a root filesystem: RUN and `run` both end here. What the image, the container and the
+ * call say becomes one process specification; the strongest isolation that works runs it.
+ */
+import { randomBytes } from 'node:crypto';
+import { BuilderError } from '../report/builder-error.ts';
+import { makeBindFiles } from '../run/bind-files.ts';
+import { adjustCapabilities } from '../run/capabilities.ts';
+import { proxiesOf, runEnvironment } from '../run/environment.ts';
+import type { ProcessIo } from '../run/executor.ts';
+import { chooseExecutor } from '../run/probe.ts';
+import { resolveUser } from '../run/user.ts';
+import type { ExitStatus, Isolation, NetworkMode, ProcessSpec, ResourceLimit, RunMount } from '../spec/process-spec.ts';
+import { VERSION } from '../spec/version.ts';
+import { lchownat } from '../sys/libc.ts';
+import { RootDirectory } from '../sys/root-directory.ts';
+import type { Engine } from './engine.ts';
+import { parseVolume } from './run-mounts.ts';
+import type { RunDefaults } from './working-container.ts';
+
+export interface ProcessRequest {
+  /** Of the mounted root filesystem. */
+  readonly rootPath: string;
+  readonly args: readonly string[];
+  /** `K=V` of the image and the build. */
+  readonly env: readonly string[];
+  /** `K=V` of this run: wins. */
+  readonly extraEnv: readonly string[];
+  readonly cwd: string;
+  /** `user[:group]`; '' is root. */
+  readonly user: string;
+  readonly defaults: RunDefaults;
+  readonly network?: NetworkMode;
+  readonly hostname?: string;
+  readonly mounts: readonly RunMount[];
+  readonly terminal: boolean;
+  readonly io: ProcessIo;
+  /** Declared volumes: files of ours are not put below them. */
+  readonly volumes?: readonly string[];
+  /** The working container, for /run/.containerenv. */
+  readonly identity?: { readonly id: string; readonly name: string; readonly image: string; readonly imageId: string };
+}
+
+const DEFAULT_SHM_BYTES = 65536 * 1024;
+
+/** Runs the process and waits. @throws `run.start-failed`, `run.isolation-unavailable`, `sys.cancelled` */
+export async function runProcess(engine: Engine, r: ProcessRequest): Promise<ExitStatus> {
+  const { defaults } = r;
+  const { executor } = await chooseExecutor({
+    isolation: defaults.isolation,
+    runtime: defaults.runtime,
+    ...(defaults.runtimeFlags === undefined ? {} : { runtimeFlags: defaults.runtimeFlags }),
+    env: engine.env,
+  });
+  const network = r.network ?? defaults.network ?? defaultNetwork(executor.isolation);
+  const identity = r.identity ?? { id: randomBytes(32).toString('hex'), name: '', image: '', imageId: '' };
+  const hostname = r.hostname ?? identity.id.slice(0, 12);
+  const user = resolveUser(r.rootPath, r.user);
+  makeWorkingDirectory(r.rootPath, r.cwd, user);
+  using files = makeBindFiles({
+    network,
+    hostname,
+    ...(defaults.addHosts === undefined ? {} : { addHosts: defaults.addHosts }),
+    noHosts: defaults.noHosts === true,
+    noHostname: defaults.noHostname === true,
+    ...(defaults.dns === undefined ? {} : { dnsServers: defaults.dns }),
+    ...(defaults.dnsOptions === undefined ? {} : { dnsOptions: defaults.dnsOptions }),
+    ...(defaults.dnsSearch === undefined ? {} : { dnsSearch: defaults.dnsSearch }),
+    container: { engine: `slipway-${VERSION}`, rootless: engine.callerUid !== 0, ...identity },
+    volumes: r.volumes ?? [],
+  });
+  const security = securityOptions(defaults.securityOptions ?? []);
+  const spec: ProcessSpec = {
+    args: r.args,
+    env: runEnvironment({
+      image: r.env,
+      extra: r.extraEnv,
+      ...(defaults.httpProxy === false ? {} : { proxies: proxiesOf(engine.env) }),
+      home: user.home,
+      hostname,
+      terminal: r.terminal,
+    }),
+    cwd: r.cwd === '' ? '/' : r.cwd,
+    user: { uid: user.uid, gid: user.gid, groups: user.groups },
+    terminal: r.terminal,
+    hostname,
+    mounts: [
+      ...files.mounts,
+      ...r.mounts,
+      ...(defaults.volumes ?? []).map((volume) => parseVolume(volume, engine.cwd)),
+    ],
+    network,
+    capabilities: adjustCapabilities(defaults.addCapabilities ?? [], defaults.dropCapabilities ?? []),
+    limits: defaults.limits ?? defaultLimits(),
+    noNewPrivileges: security.noNewPrivileges,
+    ...(security.seccomp === undefined ? {} : { seccomp: security.seccomp }),
+    maskPaths: security.mask,
+    unmaskPaths: security.unmask,
+    shmSizeBytes: defaults.shmSizeBytes ?? DEFAULT_SHM_BYTES,
+    devices: (defaults.devices ?? []).map(parseDevice),
+  };
+  return await executor.run(r.rootPath, spec, r.io, { signal: engine.signal });
+}
+
+/**
+ * A network of its own needs a helper that not every machine has; without a wish, a step shares the host's, so that
+ * `apt-get update` works everywhere.
+ */
+function defaultNetwork(_isolation: Isolation): NetworkMode {
+  return 'host';
+}
+
+/** Missing parts of the working directory are made, owned by the user of the step. */
+function makeWorkingDirectory(
+  rootPath: string,
+  cwd: string,
+  user: { readonly uid: number; readonly gid: number },
+): void {
+  if (cwd === '' || cwd === '/') return;
+  using root = new RootDirectory(rootPath);
+  root.makeDirectories(cwd, 0o755, (parent, name) => {
+    if (user.uid !== 0 || user.gid !== 0) lchownat(parent, name, user.uid, user.gid);
+  });
+}
+
+/** What Buildah sets when nothing is configured. */
+function defaultLimits(): readonly ResourceLimit[] {
+  return [
+    { name: 'nofile', soft: 1048576, hard: 1048576 },
+    { name: 'nproc', soft: 1048576, hard: 1048576 },
+  ];
+}
+
+interface Security {
+  readonly seccomp: string | undefined;
+  readonly noNewPrivileges: boolean;
+  readonly mask: readonly string[];
+  readonly unmask: readonly string[];
+}
+
+/** @throws `usage.invalid`, `usage.unsupported` */
+function securityOptions(options: readonly string[]): Security {
+  let seccomp: string | undefined;
+  let noNewPrivileges = false;
+  const mask: string[] = [];
+  const unmask: string[] = [];
+  for (const option of options) {
+    const at = option.search(/[=:]/);
+    const name = at === -1 ? option : option.slice(0, at);
+    const value = at === -1 ? '' : option.slice(at + 1);
+    if (name === 'seccomp') seccomp = value;
+    else if (name === 'no-new-privileges') noNewPrivileges = value !== 'false';
+    else if (name === 'mask') mask.push(...value.split(':'));
+    else if (name === 'unmask') unmask.push(...value.split(':'));
+    else if (name === 'label' && value === 'disable') continue;
+    else if (name === 'apparmor' && value === 'unconfined') continue;
+    else if (name === 'label' || name === 'apparmor') {
+      throw new BuilderError(
+        'usage.unsupported',
+        `--security-opt ${option} is not supported: no ${name} confinement is applied here`,
+      );
+    } else throw new BuilderError('usage.invalid', `invalid security option ${JSON.stringify(option)}`);
+  }
+  return { seccomp, noNewPrivileges, mask, unmask };
+}
+
+/** `host[:container[:rwm]]`. @throws `usage.invalid` */
+function parseDevice(text: string): { readonly source: string; readonly target: string; readonly permissions: string } {
+  const [source = '', second, third] = text.split(':');
+  if (!source.startsWith('/')) {
+    throw new BuilderError(
+      'usage.unsupported',
+      `--device ${text} is not supported: only device files are, not CDI names`,
+    );
+  }
+  const isPermissions = second !== undefined && /^[rwm]{1,3}$/.test(second) && third === undefined;
+  return {
+    source,
+    target: second === undefined || isPermissions ? source : second,
+    permissions: third ?? (isPermissions ? second : 'rwm'),
+  };
+}
