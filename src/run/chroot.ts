@@ -77,7 +77,10 @@ class Launch {
   async run(plan: LaunchPlan, signal: AbortSignal | undefined): Promise<ExitStatus> {
     let forced: NodeJS.Timeout | undefined;
     const cancel = (): void => {
-      if (this.#pid === undefined) return this.#pad.kill();
+      if (this.#pid === undefined) {
+        this.#pad.kill();
+        return;
+      }
       endProcess(this.#pid);
       forced = setTimeout(() => this.#pad.kill(), KILL_AFTER_MS);
     };

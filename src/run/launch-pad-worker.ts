@@ -45,10 +45,11 @@ import { openPipe, type SpawnResult, spawnHere, TRUSTED_PATH, waitForExit } from
 import { openTerminal } from '../sys/terminal.ts';
 import { findCommand } from './command-lookup.ts';
 import { buildScenery, openWorkshop } from './container-mounts.ts';
-import type { LaunchPlan, PadMessage, PadSettings } from './launch-plan.ts';
+import { type LaunchPlan, PAD_STATE, type PadMessage, type PadSettings } from './launch-plan.ts';
 
 const settings = workerData as PadSettings;
 const port = parentPort!;
+const state = new Int32Array(settings.state);
 let step = 'prepare';
 let keeper = 0;
 let hostSys = -1;
@@ -190,16 +191,18 @@ function launch(plan: LaunchPlan): void {
   port.close();
 }
 
-port.once('message', (plan: LaunchPlan) => {
+/** Runs `body` unless the program is about to exit; see `PAD_STATE`. */
+function whileBusy(body: () => void): void {
+  if (Atomics.compareExchange(state, 0, PAD_STATE.idle, PAD_STATE.busy) !== PAD_STATE.idle) return;
   try {
-    launch(plan);
+    body();
   } catch (error) {
     fail(error);
+  } finally {
+    Atomics.store(state, 0, PAD_STATE.idle);
+    Atomics.notify(state, 0);
   }
-});
-
-try {
-  warm();
-} catch (error) {
-  fail(error);
 }
+
+port.once('message', (plan: LaunchPlan) => whileBusy(() => launch(plan)));
+whileBusy(warm);

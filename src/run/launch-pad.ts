@@ -10,7 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { BuilderError } from '../report/builder-error.ts';
 import { openPipe } from '../sys/spawn.ts';
 import { currentNamespace, idMapCovers } from '../sys/user-namespace.ts';
-import type { LaunchPlan, PadMessage, PadSettings } from './launch-plan.ts';
+import { type LaunchPlan, PAD_STATE, type PadMessage, type PadSettings } from './launch-plan.ts';
 
 /** Directories the pad may cover for itself; every Linux system has one of them. */
 const WORKSHOPS = ['/tmp', '/var/tmp', '/run', '/mnt'];
@@ -20,10 +20,20 @@ const TTY_GROUP = 5;
 type Message<T extends PadMessage['type']> = Extract<PadMessage, { type: T }>;
 type Handler = (message: PadMessage) => void;
 
+/** Longest wait for a thread at exit. Warming takes a tenth of it. */
+const SETTLE_MS = 1000;
+
+const livePads = new Set<LaunchPad>();
+
+process.on('exit', () => {
+  for (const pad of livePads) pad.settle();
+});
+
 /** One pad, good for one launch. */
 export class LaunchPad {
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
+  readonly #state: Int32Array;
   #keeperWriteFd: number | undefined;
   #handler: Handler | undefined;
   readonly #queue: PadMessage[] = [];
@@ -35,7 +45,10 @@ export class LaunchPad {
     const pipe = openPipe();
     this.#keeperWriteFd = pipe.write;
     const workshop = WORKSHOPS.find((path) => existsSync(path) && statSync(path).isDirectory());
+    const state = new SharedArrayBuffer(4);
+    this.#state = new Int32Array(state);
     const settings: PadSettings = {
+      state,
       workshop: workshop ?? '/mnt',
       ttyGroup: idMapCovers(TTY_GROUP, currentNamespace().gidMap) ? TTY_GROUP : undefined,
       keeperReadFd: pipe.read,
@@ -49,12 +62,16 @@ export class LaunchPad {
       trackUnmanagedFds: false,
     });
     this.#worker.unref();
+    livePads.add(this);
     this.#worker.on('message', (message: PadMessage) => this.#deliver(message));
     this.#worker.on('error', (error) =>
       this.#deliver({ type: 'failed', step: 'start the launch pad', message: error.message, errno: undefined }),
     );
     this.#exited = new Promise((resolve) => {
-      this.#worker.once('exit', () => resolve());
+      this.#worker.once('exit', () => {
+        livePads.delete(this);
+        resolve();
+      });
     });
   }
 
@@ -85,10 +102,21 @@ export class LaunchPad {
     return last;
   }
 
+  /** For a program that exits: ends what runs and waits until the thread can be ended. Blocks, though not for long. */
+  settle(): void {
+    this.kill();
+    if (Atomics.compareExchange(this.#state, 0, PAD_STATE.idle, PAD_STATE.stopped) === PAD_STATE.busy) {
+      Atomics.wait(this.#state, 0, PAD_STATE.busy, SETTLE_MS);
+    }
+  }
+
   /** Ends a pad that was perhaps never launched. */
   async dismiss(): Promise<void> {
     this.kill();
-    if (!this.#launched) await this.#worker.terminate();
+    if (!this.#launched) {
+      this.settle();
+      await this.#worker.terminate();
+    }
     await this.#gone();
   }
 

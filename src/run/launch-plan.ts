@@ -54,6 +54,8 @@ export interface LaunchPlan {
 export interface PadSettings {
   /** Directory of the host that the pad may cover, in its own mount namespace, to build on. */
   readonly workshop: string;
+  /** One `Int32` of `PAD_STATE`, shared by both threads. */
+  readonly state: SharedArrayBuffer;
   /** Group that owns terminals, when it is mapped. */
   readonly ttyGroup: number | undefined;
   /** What the keeper reads from; it ends when the main thread closes the other end. The pad closes this one. */
@@ -78,3 +80,9 @@ export type PadMessage =
       readonly message: string;
       readonly errno: string | undefined;
     };
+
+/**
+ * Where the pad is. Node ends threads when the program exits, and a thread that is inside a foreign call then brings the
+ * whole program down; so the pad says when it is `busy`, and an exiting program waits or, before that, says `stopped`.
+ */
+export const PAD_STATE = { idle: 0, busy: 1, stopped: 2 } as const;

@@ -167,8 +167,9 @@ function tighten(profile: ResolvedProfile, capabilities: readonly string[]): Res
     }
   }
   replaced.set('socket', socketRules(capabilities.includes('AUDIT_WRITE')));
-  // The 32-bit call with its arguments in memory; programs of the last ten years use the direct calls.
-  replaced.set('socketcall', [errno('socketcall', ENOSYS)]);
+  // The 32-bit call with its arguments in memory; programs of the last ten years use the direct calls. Without a rule
+  // it meets the default action. (An explicit rule collides with what libseccomp derives from those of socket.)
+  replaced.set('socketcall', []);
   const kept = profile.rules
     .map((rule) => ({ ...rule, names: rule.names.filter((name) => !replaced.has(name)) }))
     .filter((rule) => rule.names.length > 0);

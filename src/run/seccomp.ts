@@ -24,6 +24,7 @@ const TABLES: Readonly<Record<string, readonly SyscallTable[]>> = { x64: ['X86_6
 /** Calls of the x32 ABI have this bit; nobody ships x32 images and its entry points were exploited before. */
 const X32_BIT = 0x40000000;
 const ENOSYS = 38;
+const EAFNOSUPPORT = 97;
 
 type SeccompRequest = Pick<ProcessSpec, 'seccomp' | 'capabilities'>;
 
@@ -140,6 +141,7 @@ export function runtimeSeccomp(request: SeccompRequest): RuntimeSeccomp | undefi
     defaultAction: profile.defaultAction,
     defaultErrnoRet: profile.defaultErrnoRet,
     architectures: (TABLES[process.arch] ?? []).map((name) => `SCMP_ARCH_${name}`),
-    syscalls: profile.rules,
+    // libseccomp answers socket(2) of 32-bit programs through socketcall(2), where it can have one error number only.
+    syscalls: profile.rules.filter((rule) => !(rule.names.includes('socket') && rule.errnoRet === EAFNOSUPPORT)),
   };
 }

@@ -1,0 +1,232 @@
+/**
+ * Isolations `oci` and `rootless`: an OCI runtime (crun, runc, runsc) runs the process from a bundle in a private
+ * directory. The two differ in what the machine allows, not in what is done: see `RuntimeConditions`.
+ *
+ * A runtime's container outlives whoever started it, so a watchdog waits on a pipe that only this program holds: should
+ * we die, it deletes the container and the directory.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BuilderError } from '../report/builder-error.ts';
+import type { ExitStatus, Isolation, ProcessSpec } from '../spec/process-spec.ts';
+import type { Cancellable } from '../spec/target.ts';
+import { CleanupStack } from '../sys/dispose.ts';
+import { errnoOf, mountCall } from '../sys/libc.ts';
+import { unmount } from '../sys/mount.ts';
+import { TRUSTED_PATH } from '../sys/spawn.ts';
+import { currentNamespace, idMapCovers } from '../sys/user-namespace.ts';
+import type { Executor, ProcessIo } from './executor.ts';
+import { prepareMountPoints } from './mount-points.ts';
+import { ProcessStreams } from './process-streams.ts';
+import { runtimeSpec } from './runtime-spec.ts';
+import { runtimeSeccomp } from './seccomp.ts';
+
+/** Between the polite and the final signal when a run is cancelled. */
+const KILL_AFTER_MS = 2000;
+const TTY_GROUP = 5;
+
+export interface RuntimeOptions {
+  /** Passed to the runtime before its command. */
+  readonly flags?: readonly string[];
+  readonly noPivot?: boolean;
+}
+
+export class RuntimeExecutor implements Executor {
+  readonly isolation: Isolation;
+  readonly runtime: string;
+  readonly #options: RuntimeOptions;
+
+  constructor(isolation: 'oci' | 'rootless', runtime: string, options: RuntimeOptions = {}) {
+    this.isolation = isolation;
+    this.runtime = runtime;
+    this.#options = options;
+  }
+
+  async run(root: string, process: ProcessSpec, io: ProcessIo, o: Cancellable = {}): Promise<ExitStatus> {
+    refuseCancelled(o.signal);
+    await using cleanup = new CleanupStack();
+    const directory = mkdtempSync(join(globalThis.process.env['TMPDIR'] ?? tmpdir(), 'slipway-run-'));
+    cleanup.defer(() => rmSync(directory, { recursive: true, force: true }));
+    const terminal = process.terminal && io.stdin === 'inherit' && globalThis.process.stdin.isTTY === true;
+    const spec = terminal === process.terminal ? process : { ...process, terminal };
+    this.#writeBundle(directory, root, spec, cleanup);
+    prepareMountPoints(root, spec, cleanup);
+    const streams = cleanup.use(new ProcessStreams(io));
+    const container = new RuntimeContainer(this.runtime, this.#globalFlags(directory), directory);
+    cleanup.defer(() => container.delete());
+    return await container.run(streams, o.signal, this.#options.noPivot === true);
+  }
+
+  #globalFlags(directory: string): string[] {
+    const name = this.runtime.split('/').at(-1) ?? '';
+    const flags = [...(this.#options.flags ?? []), '--root', join(directory, 'state'), '--log', join(directory, 'log')];
+    if (name.startsWith('runc') || name.startsWith('crun')) flags.push('--log-format', 'json');
+    if (this.isolation === 'rootless' && name.startsWith('crun')) flags.push('--cgroup-manager', 'disabled');
+    if (this.isolation === 'rootless' && name.startsWith('runsc')) flags.push('--ignore-cgroups');
+    return flags;
+  }
+
+  #writeBundle(directory: string, root: string, process: ProcessSpec, cleanup: CleanupStack): void {
+    const rootless = this.isolation === 'rootless';
+    const scratchFor = (index: number): string => join(directory, 'scratch', String(index));
+    process.mounts.forEach((mount, index) => {
+      if (mount.type === 'overlay') mountThrowaway(mount.source, scratchFor(index), cleanup);
+    });
+    const spec = runtimeSpec(process, {
+      root,
+      rootless,
+      hasTtyGroup: idMapCovers(TTY_GROUP, currentNamespace().gidMap),
+      cgroupNamespace: !rootless && existsSync('/proc/self/ns/cgroup'),
+      seccomp: runtimeSeccomp(process),
+      scratchFor,
+    });
+    writeFileSync(join(directory, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+  }
+}
+
+function refuseCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true)
+    throw new BuilderError('sys.cancelled', 'the run was cancelled', { cause: signal.reason });
+}
+
+/** An overlay whose upper layer is forgotten with the bundle. */
+function mountThrowaway(source: string, scratch: string, cleanup: CleanupStack): void {
+  const stat = statSync(source);
+  if (!stat.isDirectory()) {
+    throw new BuilderError('run.start-failed', `a throwaway mount needs a directory: ${JSON.stringify(source)}`);
+  }
+  for (const name of ['upper', 'work', 'merged']) mkdirSync(join(scratch, name), { recursive: true });
+  chownSync(join(scratch, 'upper'), stat.uid, stat.gid);
+  chmodSync(join(scratch, 'upper'), stat.mode & 0o7777);
+  const escaped = source.replace(/[\\:,]/g, '\\$&');
+  const options = `lowerdir=${escaped},upperdir=${scratch}/upper,workdir=${scratch}/work`;
+  try {
+    mountCall('overlay', join(scratch, 'merged'), 'overlay', 0, options);
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM') throw error;
+    mountCall('overlay', join(scratch, 'merged'), 'overlay', 0, `${options},userxattr`);
+  }
+  cleanup.defer(() => unmount(join(scratch, 'merged')));
+}
+
+/** `$0` runtime, `$1` directory, `$2` container, the rest the runtime's flags. Ends at once when told "done". */
+const WATCHDOG = `read -r word; [ "$word" = done ] && exit
+runtime=$0 directory=$1 id=$2; shift 2
+for wait in 0 1; do sleep $wait; "$runtime" "$@" delete --force "$id"; done
+exec rm -rf "$directory"`;
+
+/** One container of an OCI runtime, from `run` to `delete`. */
+class RuntimeContainer {
+  readonly #runtime: string;
+  readonly #flags: readonly string[];
+  readonly #directory: string;
+  readonly #id = `slipway-${randomBytes(6).toString('hex')}`;
+  readonly #env = { PATH: TRUSTED_PATH, ...xdg() };
+  #ended = false;
+
+  constructor(runtime: string, flags: readonly string[], directory: string) {
+    this.#runtime = runtime;
+    this.#flags = flags;
+    this.#directory = directory;
+  }
+
+  async run(streams: ProcessStreams, signal: AbortSignal | undefined, noPivot: boolean): Promise<ExitStatus> {
+    const watchdog = this.#startWatchdog();
+    const args = [...this.#flags, 'run', ...(noPivot ? ['--no-pivot'] : []), '--bundle', this.#directory, this.#id];
+    const child = spawn(this.#runtime, args, { env: this.#env, cwd: '/', stdio: [...streams.fds] });
+    streams.closeTheirs();
+    let forced: NodeJS.Timeout | undefined;
+    const cancel = (): void => {
+      child.kill('SIGTERM');
+      forced = setTimeout(() => this.#command('kill', this.#id, 'KILL'), KILL_AFTER_MS);
+    };
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      const code = await exitOf(child, this.#runtime);
+      this.#ended = true;
+      refuseCancelled(signal);
+      const complaint = code === 0 ? undefined : this.#complaint();
+      if (complaint !== undefined) throw new BuilderError('run.start-failed', `cannot run: ${complaint}`);
+      await streams.drained();
+      return { kind: 'exited', code };
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      clearTimeout(forced);
+      watchdog.stdin?.end('done\n');
+    }
+  }
+
+  #startWatchdog(): ChildProcess {
+    const args = ['-c', WATCHDOG, this.#runtime, this.#directory, this.#id, ...this.#flags];
+    const watchdog = spawn('/bin/sh', args, {
+      env: this.#env,
+      cwd: '/',
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+    watchdog.on('error', () => {});
+    watchdog.stdin?.on('error', () => {});
+    watchdog.unref();
+    return watchdog;
+  }
+
+  /** What the runtime itself had to say: then the code is its own, not the process's. */
+  #complaint(): string | undefined {
+    const log = join(this.#directory, 'log');
+    if (!existsSync(log)) return undefined;
+    for (const line of readFileSync(log, 'utf8').split('\n').reverse()) {
+      const entry = parseLog(line);
+      if (entry?.level === 'error' || entry?.level === 'fatal') return entry.msg ?? 'the runtime gives no reason';
+    }
+    return undefined;
+  }
+
+  #command(...args: readonly string[]): ChildProcess {
+    const child = spawn(this.#runtime, [...this.#flags, ...args], { env: this.#env, cwd: '/', stdio: 'ignore' });
+    child.on('error', () => {});
+    return child;
+  }
+
+  /** Nothing is left to delete after a run that ended by itself: `run` deletes. */
+  async delete(): Promise<void> {
+    if (this.#ended && !existsSync(join(this.#directory, 'state', this.#id))) return;
+    await exitOf(this.#command('delete', '--force', this.#id), this.#runtime).catch(() => undefined);
+  }
+}
+
+function parseLog(line: string): { readonly level?: string; readonly msg?: string } | undefined {
+  try {
+    return JSON.parse(line) as { level?: string; msg?: string };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Rootless runtimes look for their run-time directory here. */
+function xdg(): Record<string, string> {
+  const directory = process.env['XDG_RUNTIME_DIR'];
+  return directory === undefined ? {} : { XDG_RUNTIME_DIR: directory };
+}
+
+/** 128 + n for a runtime ended by signal n, as runtimes report their processes too. */
+function exitOf(child: ChildProcess, runtime: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('error', (cause) => {
+      reject(new BuilderError('run.start-failed', `cannot start the runtime ${runtime}`, { cause }));
+    });
+    child.once('exit', (code) => resolve(code ?? 137));
+  });
+}

@@ -1,0 +1,158 @@
+/**
+ * The config.json of an OCI runtime for one process: a pure function of the process and of what the machine allows.
+ *
+ * @see runtime-spec 1.0.2 "config", "config-linux"
+ */
+import type { ProcessSpec, RunMount } from '../spec/process-spec.ts';
+import { maskedPaths, readOnlyPaths } from './hidden-paths.ts';
+import type { RuntimeSeccomp } from './seccomp.ts';
+
+/** What depends on the machine and not on the process. */
+export interface RuntimeConditions {
+  /** The root filesystem's directory. */
+  readonly root: string;
+  /** In a user namespace of an ordinary user: no fresh sysfs, no cgroups. */
+  readonly rootless: boolean;
+  /** Whether group 5 exists in this namespace's map. */
+  readonly hasTtyGroup: boolean;
+  readonly seccomp: RuntimeSeccomp | undefined;
+  /** Whether a bind source is a directory, by source path. */
+  readonly cgroupNamespace: boolean;
+  /** Where throwaway mounts keep their layers, by index of the mount. */
+  readonly scratchFor: (index: number) => string;
+}
+
+interface SpecMount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+/** A value to be written as config.json. */
+export function runtimeSpec(process: ProcessSpec, on: RuntimeConditions): object {
+  const capabilities = process.capabilities.map((name) => `CAP_${name}`);
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: process.terminal,
+      user: { uid: process.user.uid, gid: process.user.gid, additionalGids: process.user.groups, umask: 0o022 },
+      args: process.args,
+      env: process.env,
+      cwd: process.cwd,
+      capabilities: {
+        bounding: capabilities,
+        effective: capabilities,
+        permitted: capabilities,
+        inheritable: [],
+        ambient: [],
+      },
+      rlimits: process.limits.map(({ name, soft, hard }) => ({
+        type: `RLIMIT_${name.toUpperCase()}`,
+        soft: unlimited(soft),
+        hard: unlimited(hard),
+      })),
+      noNewPrivileges: process.noNewPrivileges,
+    },
+    root: { path: on.root, readonly: process.readOnlyRoot === true },
+    ...(process.hostname === undefined ? {} : { hostname: process.hostname }),
+    mounts: [
+      ...scenery(process, on),
+      ...process.mounts.map((mount, index) => specMount(mount, on.scratchFor(index))),
+    ].concat((process.devices ?? []).map(deviceMount)),
+    linux: {
+      namespaces: namespaces(process, on).map((type) => ({ type })),
+      maskedPaths: maskedPaths(process).filter((path) => !path.includes('*')),
+      readonlyPaths: readOnlyPaths(process),
+      ...(on.seccomp === undefined ? {} : { seccomp: on.seccomp }),
+      ...(on.rootless ? {} : { resources: { devices: deviceRules(process) } }),
+    },
+  };
+}
+
+/** RLIM_INFINITY does not fit a number; runtimes read the largest exact power below it as well. */
+function unlimited(value: number): number {
+  return value === -1 ? Number.MAX_SAFE_INTEGER : value;
+}
+
+function namespaces(process: ProcessSpec, on: RuntimeConditions): string[] {
+  return [
+    'pid',
+    'ipc',
+    'uts',
+    'mount',
+    ...(on.cgroupNamespace ? ['cgroup'] : []),
+    ...(process.network === 'none' ? ['network'] : []),
+  ];
+}
+
+function scenery(process: ProcessSpec, on: RuntimeConditions): SpecMount[] {
+  const group = on.hasTtyGroup ? ['gid=5'] : [];
+  const safe = ['nosuid', 'noexec', 'nodev'];
+  const mount = (destination: string, type: string, source: string, options: readonly string[]): SpecMount => ({
+    destination,
+    type,
+    source,
+    options,
+  });
+  return [
+    mount('/proc', 'proc', 'proc', safe),
+    mount('/dev', 'tmpfs', 'tmpfs', ['nosuid', 'noexec', 'strictatime', 'mode=755', 'size=65536k']),
+    mount('/dev/pts', 'devpts', 'devpts', ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...group]),
+    mount('/dev/shm', 'tmpfs', 'shm', [...safe, 'mode=1777', `size=${process.shmSizeBytes}`]),
+    mount('/dev/mqueue', 'mqueue', 'mqueue', safe),
+    on.rootless && process.network !== 'none'
+      ? mount('/sys', 'bind', '/sys', ['rbind', 'ro', 'rprivate', ...safe])
+      : mount('/sys', 'sysfs', 'sysfs', [...safe, 'ro']),
+  ];
+}
+
+function specMount(mount: RunMount, scratch: string): SpecMount {
+  switch (mount.type) {
+    case 'bind':
+      return {
+        destination: mount.target,
+        type: 'bind',
+        source: mount.source,
+        options: [
+          mount.options?.includes('norecurse') === true ? 'bind' : 'rbind',
+          mount.propagation ?? 'rprivate',
+          mount.readOnly ? 'ro' : 'rw',
+          ...(mount.options ?? []).filter((option) => option !== 'norecurse'),
+        ],
+      };
+    case 'tmpfs':
+      return {
+        destination: mount.target,
+        type: 'tmpfs',
+        source: 'tmpfs',
+        options: [
+          'nosuid',
+          'nodev',
+          mount.readOnly === true ? 'ro' : 'rw',
+          `mode=${(mount.mode ?? 0o1777).toString(8)}`,
+          ...(mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`]),
+        ],
+      };
+    case 'overlay':
+      // Mounted beforehand: runtimes differ in what they let an overlay's options be.
+      return {
+        destination: mount.target,
+        type: 'bind',
+        source: `${scratch}/merged`,
+        options: ['rbind', 'rprivate', 'rw'],
+      };
+    default:
+      return mount satisfies never;
+  }
+}
+
+/** Shown, not made: the same with and without the right to make device nodes. */
+function deviceMount(device: { readonly source: string; readonly target: string }): SpecMount {
+  return { destination: device.target, type: 'bind', source: device.source, options: ['bind', 'rprivate', 'nosuid'] };
+}
+
+function deviceRules(process: ProcessSpec): object[] {
+  const open = (process.devices ?? []).length > 0;
+  return [{ allow: open, access: 'rwm' }];
+}
