@@ -1,0 +1,1 @@
+src/private/public.c

@@ -1,0 +1,1 @@
+src/private/secret.c

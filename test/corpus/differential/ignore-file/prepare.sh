@@ -1,0 +1,1 @@
+echo log > a.log; echo log > src/b.log

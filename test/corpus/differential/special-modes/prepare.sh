@@ -1,0 +1,2 @@
+chmod 4755 tree/suid
+chmod 1770 tree
