@@ -33,6 +33,9 @@ interface Ownership {
   readonly gid: number | undefined;
 }
 
+/** Podman's `z` (shared) and `Z` (private): an SELinux label for the content; nothing to do where SELinux is off. */
+export type Relabel = 'shared' | 'private';
+
 /** A mount with everything expanded and checked. Targets are absolute; sources are paths below the root of `from`. */
 export type ResolvedMount =
   | {
@@ -42,6 +45,7 @@ export type ResolvedMount =
       readonly source: string;
       readonly target: string;
       readonly readOnly: boolean;
+      readonly relabel: Relabel | undefined;
       readonly span: Span;
     }
   | ({
@@ -54,6 +58,7 @@ export type ResolvedMount =
       readonly target: string;
       readonly readOnly: boolean;
       readonly sharing: 'shared' | 'private' | 'locked';
+      readonly relabel: Relabel | undefined;
       readonly span: Span;
     } & Ownership)
   | { readonly type: 'tmpfs'; readonly target: string; readonly sizeBytes: number | undefined; readonly span: Span }
@@ -77,6 +82,7 @@ export type ResolvedMount =
 
 const TYPES: readonly MountType[] = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'];
 const SHARING = ['shared', 'private', 'locked'] as const;
+const RELABEL = ['shared', 'private'] as const;
 
 /** Every spelling of every option, with the one it stands for. */
 const KEYS: Readonly<Record<string, string>> = {
@@ -99,12 +105,15 @@ const KEYS: Readonly<Record<string, string>> = {
   uid: 'uid',
   gid: 'gid',
   env: 'env',
+  relabel: 'relabel',
+  'tmpfs-size': 'size',
 };
 
 const BARE: ReadonlySet<string> = new Set(['readonly', 'readwrite', 'required']);
 
 /** Which options only some types have; the others are for all. */
 const ALLOWED: Readonly<Record<string, readonly MountType[]>> = {
+  relabel: ['bind', 'cache'],
   required: ['secret', 'ssh'],
   size: ['tmpfs'],
   sharing: ['cache'],
@@ -161,6 +170,10 @@ function readOptions(request: MountRequest, expand: MountScope['expand']): Optio
   for (const field of request.fields) {
     const key = Object.hasOwn(KEYS, field.key) ? KEYS[field.key]! : undefined;
     const span = spanOf(field.text);
+    if (field.text.text === 'z' || field.text.text === 'Z') {
+      options.set('relabel', { text: field.text.text === 'z' ? 'shared' : 'private', isBare: true, span });
+      continue;
+    }
     if (field.value === undefined && (key === undefined || !BARE.has(key))) {
       throw syntaxError(span, `mount option ${JSON.stringify(field.text.text)} must be a key=value pair`);
     }
@@ -210,6 +223,7 @@ const RESOLVERS: Readonly<Record<MountType, Resolver>> = {
     source: rooted(text(options, 'source')),
     target: directoryTarget(options, scope, span),
     readOnly: truth(options, 'readonly', true),
+    relabel: oneOf(options, 'relabel', RELABEL),
     span,
   }),
   cache: (options, scope, span) => ({
@@ -219,7 +233,8 @@ const RESOLVERS: Readonly<Record<MountType, Resolver>> = {
     source: rooted(text(options, 'source')),
     target: directoryTarget(options, scope, span),
     readOnly: truth(options, 'readonly', false),
-    sharing: sharingOf(options),
+    sharing: oneOf(options, 'sharing', SHARING) ?? 'shared',
+    relabel: oneOf(options, 'relabel', RELABEL),
     ...ownership(options),
     span,
   }),
@@ -302,16 +317,13 @@ function wholeNumber(options: Options, key: string, base: 8 | 10): number | unde
   throw syntaxError(option.span, `invalid value for ${key}: ${JSON.stringify(option.text)}`);
 }
 
-function sharingOf(options: Options): (typeof SHARING)[number] {
-  const option = options.get('sharing');
-  if (option === undefined) return 'shared';
-  const value = SHARING.find((candidate) => candidate === option.text.toLowerCase());
+function oneOf<T extends string>(options: Options, key: string, allowed: readonly T[]): T | undefined {
+  const option = options.get(key);
+  if (option === undefined) return undefined;
+  const value = allowed.find((candidate) => candidate === option.text.toLowerCase());
   if (value !== undefined) return value;
-  throw syntaxError(
-    option.span,
-    `unsupported sharing value ${JSON.stringify(option.text)}`,
-    `use one of ${SHARING.join(', ')}`,
-  );
+  const message = `unsupported ${key} value ${JSON.stringify(option.text)}`;
+  throw syntaxError(option.span, message, `use one of ${allowed.join(', ')}`);
 }
 
 function sizeOf(options: Options): number | undefined {

@@ -281,6 +281,19 @@ test('mounts are resolved with variables, defaults and their content', () => {
   ]);
 });
 
+test("Podman's relabelling is understood where there is content to label", () => {
+  const relabel = (mount: string) => {
+    const [only] = lastStep(`FROM scratch\nRUN --mount=${mount} x`, 'run').mounts;
+    return only !== undefined && 'relabel' in only ? only.relabel : undefined;
+  };
+  assert.deepEqual(['target=/a,z', 'type=cache,target=/a,Z', 'target=/a,relabel=shared', 'target=/a'].map(relabel), [
+    'shared',
+    'private',
+    'shared',
+    undefined,
+  ]);
+});
+
 test('unset variables are noted with their place, declared arguments are not', () => {
   const { step } = evaluateText('FROM scratch\nARG decl\nENV a=$decl b=x\\\n$oops c=${d:-$e}')[0]!.steps[1]!;
   assert.deepEqual(
@@ -322,6 +335,7 @@ const FAILURES: readonly (readonly [what: string, text: string, code: string, at
     'dockerfile.syntax',
     'uid=1',
   ],
+  ['relabelling of a tmpfs', 'FROM scratch\nRUN --mount=type=tmpfs,target=/a,z x', 'dockerfile.syntax', 'z'],
   ['a variable in a mount source stage', 'FROM scratch\nRUN --mount=from=$x,target=/a x', 'dockerfile.syntax', '$x'],
   ['a variable in --from', 'FROM scratch\nCOPY --from=$x a b', 'dockerfile.syntax', '$x'],
   ['an unknown flag', 'FROM scratch\nCOPY --chwon=1 a b', 'dockerfile.unknown-flag', '--chwon'],
