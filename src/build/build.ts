@@ -23,10 +23,12 @@ import { parseDockerfile } from '../dockerfile/parser.ts';
 import { findTarget, neededStages, planStages, type Stage, type StagePlan, stageLabel } from '../dockerfile/stages.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { schedule } from '../solver/schedule.ts';
+import { serializeConfig } from '../image/serialize-config.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { chainIdOfAll } from '../spec/digest.ts';
+import { chainIdOfAll, digestOf, hexOf } from '../spec/digest.ts';
 import { applyEdits, setEnv, setLabel, unsetEnv, unsetLabel, without } from '../spec/edit-config.ts';
 import type { EditConfig, HistoryEntry, ImageConfig } from '../spec/image-config.ts';
+import type { ImageFormat } from '../spec/media-type.ts';
 import { formatPlatform, hostPlatform, platformScore } from '../spec/platform.ts';
 import { IDENTITY_LABEL, VERSION } from '../spec/version.ts';
 import { buildArguments } from './build-arguments.ts';
@@ -207,9 +209,16 @@ class BuildRun implements AsyncDisposable {
       fromText: base.fromText,
       root,
       actions,
+      identify: (config) => (isTarget ? this.#finalId(config) : idOf(config, options.format ?? 'oci')),
       onCommit: isTarget ? () => this.#sayCommit() : undefined,
     });
     this.#done.set(stage.index, result);
+  }
+
+  /** Id the target's image will have. */
+  #finalId(config: ImageConfig): string {
+    const created = this.#createdOf(config);
+    return idOf({ ...this.#finalConfig(config, created), created }, this.#o.format ?? 'oci');
   }
 
   #sayCommit(): void {
@@ -349,7 +358,7 @@ class BuildRun implements AsyncDisposable {
   ): Promise<BuildResult> {
     const written = await this.#write(result);
     const engine = this.#engine;
-    const created = this.#createdOf(result);
+    const created = this.#createdOf(result.config);
     if (names.local.length > 0 || names.remote.length === 0)
       await recordImage(engine, written, names.local, { created });
     for (const name of names.remote) await sendImage(engine, written.manifest, name, this.#o);
@@ -360,14 +369,14 @@ class BuildRun implements AsyncDisposable {
   }
 
   /** With a commit per step the image is as old as its last step, so that a rebuild from the cache is the same image. */
-  #createdOf(result: StageResult): string {
-    const last = this.#o.layers === true ? result.config.history?.at(-1)?.created : undefined;
+  #createdOf(config: ImageConfig): string {
+    const last = this.#o.layers === true ? config.history?.at(-1)?.created : undefined;
     return last ?? this.#times.now();
   }
 
   async #write(result: StageResult): Promise<WrittenImage> {
     const o = this.#o;
-    const created = this.#createdOf(result);
+    const created = this.#createdOf(result.config);
     const config = this.#finalConfig(result.config, created);
     const squash: Descriptor | undefined =
       o.squash === true && result.root.snapshot !== undefined
@@ -448,6 +457,10 @@ interface BaseOfStage {
   /** For history comments. */
   readonly name: string | undefined;
   readonly fromText: string;
+}
+
+function idOf(config: ImageConfig, format: ImageFormat): string {
+  return hexOf(digestOf(serializeConfig(config, format)));
 }
 
 function splitPair(entry: string, bare: (name: string) => string | undefined): [string, string | undefined] {

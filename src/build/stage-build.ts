@@ -50,6 +50,8 @@ export interface StageBuildOptions {
   readonly fromText: string;
   readonly root: StageRoot;
   readonly actions: StepActions;
+  /** Id of the image a config would be, when this stage ends there. */
+  readonly identify: (config: ImageConfig) => string;
   /** Told before the stage commits: COMMIT line of the last stage. */
   readonly onCommit: (() => void) | undefined;
 }
@@ -165,7 +167,7 @@ class StageBuild {
         ? await this.#rememberedLayer(step, next, id)
         : await this.#rememberedConfig(step, next);
     if (outcome === 'ran') this.#progress.isCached = false;
-    const imageId = this.#imageId();
+    const imageId = isLast ? this.#o.identify(this.#config()) : this.#imageId();
     this.#progress.lastId = imageId;
     if (outcome === 'cached') this.#say(`--> Using cache ${imageId}`);
     if (!isLast) this.#say(`--> ${imageId.slice(0, 12)}`);

@@ -17,17 +17,15 @@ export async function login(engine: Engine, registry: string, o: LoginOptions): 
   await saveCredentials(registry, creds, { authfile: o.authfile, compatAuthFile: o.compatAuthFile, env: engine.env });
 }
 
-/** Forgets the login; false when there was none. */
-export function logout(registry: string, o: AuthFileOptions = {}): Promise<boolean> {
-  return removeCredentials(registry, o);
-}
-
-export function logoutAll(o: AuthFileOptions = {}): Promise<void> {
-  return removeAllCredentials(o);
+/** Forgets the login at one registry, or all; false when there was none. */
+export async function logout(registry: string | { readonly all: true }, o: AuthFileOptions = {}): Promise<boolean> {
+  if (typeof registry === 'string') return removeCredentials(registry, o);
+  await removeAllCredentials(o);
+  return true;
 }
 
 /** The user logged in at a registry; undefined when nobody is. */
-export async function loggedInUser(registry: string, o: AuthFileOptions = {}): Promise<string | undefined> {
+export async function getLogin(registry: string, o: AuthFileOptions = {}): Promise<string | undefined> {
   const found = await findCredentials(registry, o);
   return found?.credentials.kind === 'basic' ? found.credentials.username : undefined;
 }

@@ -3,6 +3,7 @@
  * call say becomes one process specification; the strongest isolation that works runs it.
  */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
 import { makeBindFiles } from '../run/bind-files.ts';
 import { adjustCapabilities } from '../run/capabilities.ts';
@@ -123,12 +124,17 @@ function makeWorkingDirectory(
   });
 }
 
-/** What Buildah sets when nothing is configured. */
+const WANTED_LIMIT = 1048576;
+
+/** As Buildah: many files and processes, but never more than this process may give. @see proc(5) /proc/self/limits */
 function defaultLimits(): readonly ResourceLimit[] {
-  return [
-    { name: 'nofile', soft: 1048576, hard: 1048576 },
-    { name: 'nproc', soft: 1048576, hard: 1048576 },
-  ];
+  const text = readFileSync('/proc/self/limits', 'utf8');
+  const limit = (name: string, line: string): ResourceLimit => {
+    const hard = new RegExp(`^${line}\\s+\\S+\\s+(\\S+)`, 'm').exec(text)?.[1];
+    const most = hard === undefined || hard === 'unlimited' ? WANTED_LIMIT : Math.min(WANTED_LIMIT, Number(hard));
+    return { name, soft: most, hard: most };
+  };
+  return [limit('nofile', 'Max open files'), limit('nproc', 'Max processes')];
 }
 
 interface Security {
