@@ -5,10 +5,14 @@ import { BuilderError } from '../report/builder-error.ts';
 import { suggest } from '../report/suggestion.ts';
 import { type ByteString, bytesOf, displayName, textOf } from '../rootfs/copy-walk.ts';
 import { listDirectory, type RootDirectory } from '../sys/root-directory.ts';
-import type { IgnoreRules, ResolveOptions } from './copy-source.ts';
-import { PathRules } from './copy-source-rules.ts';
+import { type IgnoreRules, PathRules } from './copy-source-rules.ts';
 
-type Place = Pick<ResolveOptions, 'root' | 'rootName' | 'ignore'>;
+/** Where was looked. */
+interface Place {
+  readonly root: RootDirectory;
+  readonly rootName?: string;
+  readonly ignore?: IgnoreRules | undefined;
+}
 
 const nameOf = (o: Place): string => o.rootName ?? 'the build context';
 

@@ -7,6 +7,13 @@
 import { BuilderError } from '../report/builder-error.ts';
 import { cleanPath, compileIgnorePattern, mayMatchBelow, type PathPattern } from '../spec/path-pattern.ts';
 
+/** Rules of an ignore file, relative to the root. */
+export interface IgnoreRules {
+  readonly patterns: readonly string[];
+  /** For messages: `.dockerignore`. */
+  readonly name: string;
+}
+
 interface Rule {
   readonly pattern: PathPattern;
   readonly isNegated: boolean;

@@ -15,7 +15,9 @@ import type { RootDirectory } from '../sys/root-directory.ts';
 import { allOf, excludeFilter, ignoreFilter, includeFilter, isHidden } from './copy-source-filter.ts';
 import { missingSource, noMatch } from './copy-source-missing.ts';
 import { expandWildcards, literalPath, splitPivot } from './copy-source-pattern.ts';
-import { PathRules } from './copy-source-rules.ts';
+import { type IgnoreRules, PathRules } from './copy-source-rules.ts';
+
+export type { IgnoreRules } from './copy-source-rules.ts';
 
 /** One thing to copy. Its root has to stay open until the copy is done. */
 export interface ResolvedSource {
@@ -30,13 +32,6 @@ export interface ResolvedSource {
   readonly root: RootDirectory | undefined;
   /** The directory only holds what was chosen (`--parents`): its own attributes mean nothing. */
   readonly isFrame: boolean;
-}
-
-/** Rules of an ignore file, relative to the root. */
-export interface IgnoreRules {
-  readonly patterns: readonly string[];
-  /** For messages: `.dockerignore`. */
-  readonly name: string;
 }
 
 export interface ResolveOptions extends Cancellable {
