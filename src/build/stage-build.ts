@@ -109,6 +109,10 @@ class StageBuild {
     this.#o.engine.emit({ type: 'step-line', step: `${this.#o.stage.index}`, text });
   }
 
+  #sayId(imageId: string): void {
+    this.#say(`--> ${imageId.slice(0, 12)}`);
+  }
+
   async #step(
     instruction: StageInstruction,
     isTrigger: boolean,
@@ -170,7 +174,7 @@ class StageBuild {
     const imageId = isLast ? this.#o.identify(this.#config()) : this.#imageId();
     this.#progress.lastId = imageId;
     if (outcome === 'cached') this.#say(`--> Using cache ${imageId}`);
-    if (!isLast) this.#say(`--> ${imageId.slice(0, 12)}`);
+    if (!isLast) this.#sayId(imageId);
     return outcome;
   }
 
@@ -261,13 +265,10 @@ class StageBuild {
         progress.history[progress.history.length - 1] = entry;
       }
     }
-    return {
-      state: progress.state,
-      root: root.state,
-      config: this.#config(),
-      imageId: this.#imageId(),
-      isCached: progress.isCached,
-    };
+    const imageId = this.#imageId();
+    // The target's id is said once it is written.
+    if (this.#o.onCommit === undefined) this.#sayId(imageId);
+    return { state: progress.state, root: root.state, config: this.#config(), imageId, isCached: progress.isCached };
   }
 }
 

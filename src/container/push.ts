@@ -9,7 +9,7 @@ import { openTransport } from '../image/transport/open-transport.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { parseImageName, type TransportName } from '../spec/image-name.ts';
-import { type Compression, compressionOf, isIndex, layerMediaType } from '../spec/media-type.ts';
+import { type Compression, compressionOf, type ImageFormat, isIndex, layerMediaType } from '../spec/media-type.ts';
 import type { Bytes } from '../spec/target.ts';
 import type { Engine } from './engine.ts';
 import { layerTar } from './layer-bytes.ts';
@@ -85,7 +85,7 @@ export async function sendImage(
     // An index goes whole when asked; a plain push sends the image for this machine.
     ...(isIndex(manifest.mediaType) && o.all === true ? { platforms: 'all' as const } : {}),
     ...(format === undefined ? {} : { format }),
-    ...(wanted === undefined ? {} : { transformLayer: (layer) => outgoing(engine, layer, wanted, format ?? 'oci', o) }),
+    ...(wanted === undefined ? {} : { transformLayer: (layer) => outgoing(engine, layer, wanted, format ?? 'oci', 'pushUnsized' in place, o) }),
     emit: engine.emit,
     signal: engine.signal,
     ...(o.retries === undefined ? {} : { retries: o.retries }),
@@ -99,7 +99,8 @@ async function outgoing(
   engine: Engine,
   layer: SourceLayer,
   wanted: Compression,
-  format: 'oci' | 'docker',
+  format: ImageFormat,
+  streams: boolean,
   o: PushOptions,
 ): Promise<LayerReplacement | undefined> {
   const { layers, blobs } = engine.store;
@@ -120,7 +121,13 @@ async function outgoing(
     const { digest, size } = known.descriptor;
     return { descriptor: { mediaType, digest, size }, open: () => blobs.open({ digest }) };
   }
-  return { mediaType, content: kept(engine, layer, wanted, mediaType, o.compressionLevel) };
+  const content = kept(engine, layer, wanted, mediaType, o.compressionLevel);
+  if (streams) return { mediaType, content };
+  // A place that stores by digest needs it first: the blob is made here and copied.
+  for await (const _ of content) engine.signal?.throwIfAborted();
+  const made = layers.get(diffId).forms.findLast(({ descriptor: form }) => compressionOf(form.mediaType) === wanted && blobs.has(form.digest))!;
+  const { digest, size } = made.descriptor;
+  return { descriptor: { mediaType, digest, size }, open: () => blobs.open({ digest }) };
 }
 
 /** Compresses, and keeps what passes by as a blob. */
