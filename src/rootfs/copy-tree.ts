@@ -71,6 +71,8 @@ interface Frame {
   next: number;
 }
 
+/** Nothing is written, so nothing needs a name. */
+const NO_NAME = Buffer.alloc(0);
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const DIRECTORY = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
@@ -113,7 +115,13 @@ export class TreePass {
         const childPath = `${frame.path}/${child.name}`;
         if (child.children !== undefined) stack.push(this.#enter(frame, child, childPath));
         else {
-          const slow = this.file(child, frame.from, childPath, frame.to, bytesOf(child.name));
+          const slow = this.file(
+            child,
+            frame.from,
+            childPath,
+            frame.to,
+            frame.to === undefined ? NO_NAME : bytesOf(child.name),
+          );
           if (slow !== undefined) await slow;
         }
         if (this.#o.pace.due()) await this.#o.pace.rest();
@@ -214,8 +222,7 @@ export class TreePass {
       return this.#record('link', path, plain, first.record, 0);
     }
     const known = this.#o.memory?.lookup(stat);
-    const source = bytesOf(entry.name);
-    const xattrs = known?.hasXattrs === false ? undefined : readXattrs(from, source);
+    const xattrs = known?.hasXattrs === false ? undefined : readXattrs(from, bytesOf(entry.name));
     const attributes = xattrs === undefined ? plain : { ...plain, xattrs };
     const done = (copied: CopiedContent): undefined => {
       this.totals.bytes += copied.sizeBytes;
@@ -232,7 +239,7 @@ export class TreePass {
       return done({ sizeBytes: stat.size, sha256: undefined });
     }
     const hash = this.#o.digest !== undefined && known === undefined && first === undefined;
-    return this.#content(source, from, path, to, name, attributes, hash, done);
+    return this.#content(bytesOf(entry.name), from, path, to, name, attributes, hash, done);
   }
 
   #noteFirstName(stat: FileStat, path: ByteString, to: TargetDirectory | undefined, name: Buffer): void {
