@@ -70,8 +70,14 @@ function fail(error: unknown): void {
 /**
  * `$0` is where /proc goes. A shell of the host, an empty environment, no descriptors but the pipes. It is ready when
  * `cat` echoes what we write: before that it still needs programs of the host, which the pad is about to leave.
+ *
+ * Shells do not let SIGCHLD be ignored, GNU env does. Without it the shell stays pid 1: waiting for `cat` it reaps what
+ * is left to it, but then a step that kills everything it sees kills `cat` and so itself.
  */
-const KEEPER = 'mount -t proc -o nosuid,nodev,noexec proc "$0" 2>&1 && trap "" CHLD && exec cat';
+const MOUNT_PROC = 'mount -t proc -o nosuid,nodev,noexec proc "$0" 2>&1';
+const KEEPER = settings.envIgnoresSignals
+  ? `${MOUNT_PROC} && exec env --ignore-signal=CHLD cat`
+  : `${MOUNT_PROC} && cat; exit`;
 const PROBE = '=';
 
 function startKeeper(freshProc: string): void {

@@ -8,6 +8,7 @@ import { closeSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { BuilderError } from '../report/builder-error.ts';
+import { findProgram } from '../sys/host.ts';
 import { openPipe } from '../sys/spawn.ts';
 import { currentNamespace, idMapCovers } from '../sys/user-namespace.ts';
 import { type LaunchPlan, PAD_STATE, type PadMessage, type PadSettings } from './launch-plan.ts';
@@ -19,6 +20,15 @@ const TTY_GROUP = 5;
 
 type Message<T extends PadMessage['type']> = Extract<PadMessage, { type: T }>;
 type Handler = (message: PadMessage) => void;
+
+let gnuEnv: boolean | undefined;
+
+/** coreutils 8.31. Looking for the option's name in the program costs less than starting it. */
+function envIgnoresSignals(): boolean {
+  const path = findProgram('env');
+  gnuEnv ??= path !== undefined && readFileSync(path).includes('ignore-signal');
+  return gnuEnv;
+}
 
 /** Longest wait for a thread at exit. Warming takes a tenth of it. */
 const SETTLE_MS = 1000;
@@ -51,6 +61,7 @@ export class LaunchPad {
       state,
       workshop: workshop ?? '/mnt',
       ttyGroup: idMapCovers(TTY_GROUP, currentNamespace().gidMap) ? TTY_GROUP : undefined,
+      envIgnoresSignals: envIgnoresSignals(),
       keeperReadFd: pipe.read,
       keeperWriteFd: pipe.write,
     };

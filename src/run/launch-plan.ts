@@ -58,6 +58,8 @@ export interface PadSettings {
   readonly state: SharedArrayBuffer;
   /** Group that owns terminals, when it is mapped. */
   readonly ttyGroup: number | undefined;
+  /** Whether the host's env(1) has --ignore-signal. */
+  readonly envIgnoresSignals: boolean;
   /** What the keeper reads from; it ends when the main thread closes the other end. The pad closes this one. */
   readonly keeperReadFd: number;
   /** The other end, to talk to it once; stays open. */

@@ -13,6 +13,8 @@ import {
   AT_REMOVEDIR,
   errnoOf,
   type FileStat,
+  LOCK_EX,
+  LOCK_SH,
   lstatat,
   lstatatIfAny,
   lutimensat,
@@ -23,6 +25,7 @@ import {
   S_IFLNK,
   S_IFMT,
   S_IFREG,
+  tryFlock,
   unlinkat,
 } from '../sys/libc.ts';
 import { joinPath, RootDirectory, splitPath } from '../sys/root-directory.ts';
@@ -157,6 +160,13 @@ export class MountPoints implements Disposable {
     this.#parents.clear();
   }
 
+  /** Leaves everything as it is. */
+  abandon(): void {
+    this.#stubs.splice(0);
+    for (const { fd } of this.#parents.values()) closeSync(fd);
+    this.#parents.clear();
+  }
+
   /** Removes the very thing we made, and only while it is as empty as we made it. */
   #removeStub(stub: Stub): void {
     const now = lstatatIfAny(stub.parentFd, stub.name);
@@ -175,24 +185,77 @@ export class MountPoints implements Disposable {
 const SCENERY = ['/proc', '/sys', '/dev'];
 
 /**
+ * The mount points of a root filesystem, shared by everybody who runs in it at the moment: the last one to leave takes
+ * them away. Removing a directory detaches what others have mounted on it, in their namespaces too, so a lock tells
+ * other programs that somebody is still running; then what we made stays behind, empty.
+ */
+interface SharedPoints {
+  users: number;
+  readonly points: MountPoints;
+  readonly directory: RootDirectory;
+  readonly lockFd: number;
+}
+
+const shared = new Map<string, SharedPoints>();
+
+function enter(root: string): SharedPoints {
+  const directory = new RootDirectory(root);
+  const { dev, ino } = lstatat(directory.fd, '');
+  const key = `${dev}/${ino}`;
+  const there = shared.get(key);
+  if (there !== undefined) {
+    directory.close();
+    there.users += 1;
+    return there;
+  }
+  const lockFd = directory.open('.', constants.O_RDONLY | constants.O_DIRECTORY);
+  tryFlock(lockFd, LOCK_SH);
+  const made: SharedPoints = { users: 1, points: new MountPoints(directory), directory, lockFd };
+  shared.set(key, made);
+  return made;
+}
+
+function leave(used: SharedPoints): void {
+  used.users -= 1;
+  if (used.users > 0) return;
+  for (const [key, value] of shared) if (value === used) shared.delete(key);
+  try {
+    if (tryFlock(used.lockFd, LOCK_EX)) used.points[Symbol.dispose]();
+    else used.points.abandon();
+  } finally {
+    closeSync(used.lockFd);
+    used.directory.close();
+  }
+}
+
+/**
  * Makes the mount points that a run of `process` in `root` needs; `cleanup` takes them away again. Targets below
  * another mount are left to whoever mounts: they do not belong to the root filesystem.
  */
 export function prepareMountPoints(root: string, process: ProcessSpec, cleanup: CleanupStack): void {
-  const directory = cleanup.use(new RootDirectory(root));
-  const points = cleanup.use(new MountPoints(directory));
-  for (const path of SCENERY) points.ensure({ path, kind: 'directory', real: true });
+  const used = enter(root);
+  cleanup.defer(() => leave(used));
+  for (const path of SCENERY) used.points.ensure({ path, kind: 'directory', real: true });
   const covered = [...SCENERY];
+  const isCovered = (path: string): boolean => covered.some((above) => path.startsWith(`${above}/`));
   for (const mount of process.mounts) {
-    if (!covered.some((above) => mount.target.startsWith(`${above}/`))) {
-      points.ensure({ path: mount.target, kind: isDirectoryMount(mount) ? 'directory' : 'file' });
+    if (!isCovered(mount.target)) {
+      used.points.ensure({ path: mount.target, kind: isDirectoryMount(mount) ? 'directory' : 'file' });
     }
     covered.push(mount.target);
   }
-  for (const device of process.devices ?? []) {
-    if (!covered.some((above) => device.target.startsWith(`${above}/`)))
-      points.ensure({ path: device.target, kind: 'file' });
+  for (const { target } of process.devices ?? []) {
+    if (!isCovered(target)) used.points.ensure({ path: target, kind: 'file' });
   }
+  if (!isCovered(process.cwd)) requireDirectory(used.directory, process.cwd);
+}
+
+/** Some runtimes make a missing working directory, others say something odd. */
+function requireDirectory(root: RootDirectory, path: string): void {
+  const stat = root.stat(path, true);
+  if (stat !== undefined && (stat.mode & S_IFMT) === S_IFDIR) return;
+  const why = stat === undefined ? 'it does not exist' : 'it is not a directory';
+  throw new BuilderError('run.start-failed', `cannot run in the working directory ${JSON.stringify(path)}: ${why}`);
 }
 
 function isDirectoryMount(mount: RunMount): boolean {

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { ChrootExecutor } from '../../../src/run/chroot.ts';
+import { mayMount } from '../../../src/sys/user-namespace.ts';
+import { busyboxProblem, busyboxRoot, execute, executorSuite, processSpec } from '../../support/executor-suite.ts';
+
+const problem = busyboxProblem() ?? (mayMount() ? undefined : 'needs the right to mount');
+
+executorSuite('chroot', problem, () => new ChrootExecutor());
+
+describe('chroot', { skip: problem ?? false }, () => {
+  let root = '';
+  before(() => {
+    root = busyboxRoot();
+  });
+  after(() => rmSync(root, { recursive: true, force: true }));
+
+  test('reports a signal that ended the process', async () => {
+    const { status } = await execute(new ChrootExecutor(), root, processSpec(['sh', '-c', 'kill -9 $$']));
+    assert.deepEqual(status, { kind: 'signaled', signal: 'SIGKILL' });
+  });
+
+  test('default signal dispositions: a broken pipe ends the writer', async () => {
+    const { out } = await execute(new ChrootExecutor(), root, processSpec(['grep', 'Sig[BI]', '/proc/self/status']));
+    assert.match(out, /SigBlk:\t0{16}/);
+    assert.match(out, /SigIgn:\t0{16}/);
+  });
+
+  test('orphans are reaped, so that waiting for a daemon to go away ends', async () => {
+    const script = '(sh -c "exit 0" &); (sleep 0.2 &); sleep 0.5; grep -l "State:.Z" /proc/[0-9]*/status; true';
+    const { out } = await execute(new ChrootExecutor(), root, processSpec(['sh', '-c', script]));
+    assert.equal(out, '');
+  });
+
+  test('moving the root instead of pivoting works as well', async () => {
+    const { out } = await execute(new ChrootExecutor({ noPivot: true }), root, processSpec(['ls', '/']));
+    assert.match(out, /^data$/m);
+    assert.doesNotMatch(out, /boot/);
+  });
+
+  test('a terminal of its own', async () => {
+    const spec = processSpec(['sh', '-c', 'test -t 0 && test -t 1 && echo yes >/dev/tty'], { terminal: true });
+    const { out, status } = await execute(new ChrootExecutor(), root, spec);
+    assert.deepEqual({ out, status }, { out: 'yes\r\n', status: { kind: 'exited', code: 0 } });
+  });
+
+  test('limits hold for the process and not for us', async () => {
+    const limits = [{ name: 'nofile', soft: 100, hard: 200 }];
+    const { out } = await execute(new ChrootExecutor(), root, processSpec(['sh', '-c', 'ulimit -Sn; ulimit -Hn'], { limits }));
+    assert.equal(out, '100\n200\n');
+  });
+
+  test('refuses a mount propagation that is a mount option', async () => {
+    const mounts = [{ type: 'bind', source: '/etc', target: '/x', readOnly: true, propagation: 'suid' }] as const;
+    await assert.rejects(execute(new ChrootExecutor(), root, processSpec(['true'], { mounts })), { code: 'usage.invalid' });
+  });
+});
