@@ -30,17 +30,24 @@ async function callHelper(helper: string, action: string, input: string, env: En
     const child = spawn(`docker-credential-${helper}`, [action], {
       stdio: ['pipe', 'pipe', 'ignore'],
       env: env as NodeJS.ProcessEnv,
-      timeout: HELPER_TIMEOUT_MS,
     });
+    // Not the option of spawn: its timer goes on when the program does not exist, and holds this process with it.
+    const timer = setTimeout(() => child.kill('SIGKILL'), HELPER_TIMEOUT_MS);
     const chunks: Buffer[] = [];
     let length = 0;
-    child.on('error', (cause) => reject(failure(helper, action, 'it cannot be started', cause)));
+    child.on('error', (cause) => {
+      clearTimeout(timer);
+      reject(failure(helper, action, 'it cannot be started', cause));
+    });
     child.stdout.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length > MAX_OUTPUT) child.kill('SIGKILL');
       else chunks.push(chunk);
     });
-    child.on('close', (status) => resolve({ status, output: Buffer.concat(chunks).toString('utf8') }));
+    child.on('close', (status) => {
+      clearTimeout(timer);
+      resolve({ status, output: Buffer.concat(chunks).toString('utf8') });
+    });
     // A helper that ends without reading its question is judged by its status.
     child.stdin.on('error', () => {});
     child.stdin.end(input);

@@ -24,8 +24,8 @@ for (const [network, prefix] of [
 for (const [network, prefix] of [
   // Loopback, unspecified and the IPv4-compatible block in one.
   ['::', 96],
-  // IPv4 in other clothes: mapped and translated.
-  ['::ffff:0:0', 96],
+  // IPv4 translated. The mapped form (::ffff:a.b.c.d) is checked against the rules above by BlockList itself, and a
+  // rule for it here would fit every IPv4 address.
   ['64:ff9b::', 96],
   ['fc00::', 7],
   ['fe80::', 10],

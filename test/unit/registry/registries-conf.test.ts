@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { aliasOf, pullSources, pushDestination, resolveShortName } from '../../../src/registry/image-source.ts';
+import {
+  EMPTY_REGISTRIES_CONF,
+  loadRegistriesConf,
+  parseRegistriesConf,
+  type RegistriesConf,
+} from '../../../src/registry/registries-conf.ts';
+import { isBuilderError } from '../../../src/report/builder-error.ts';
+import { formatReference, parseReference, qualify } from '../../../src/spec/reference.ts';
+
+const confOf = (text: string): RegistriesConf => ({
+  ...EMPTY_REGISTRIES_CONF,
+  ...parseRegistriesConf(text, 'test.conf'),
+});
+const full = (text: string) => qualify(parseReference(text), 'docker.io');
+const sources = (text: string, conf: RegistriesConf) =>
+  pullSources(full(text), conf).map((s) => [formatReference(s.reference), s.insecure ? 'insecure' : 'secure']);
+
+describe('short names', () => {
+  const conf = confOf(`
+unqualified-search-registries = ["docker.io", "quay.io"]
+[aliases]
+"busybox" = "example.com/base/busybox"
+"gone" = ""
+`);
+
+  it('an alias stands alone and keeps tag and digest', () => {
+    assert.deepEqual(resolveShortName('busybox:1', conf).map(formatReference), ['example.com/base/busybox:1']);
+    assert.equal(aliasOf(parseReference('busybox'), conf)?.file, 'test.conf');
+    assert.equal(aliasOf(parseReference('gone'), conf), undefined);
+  });
+
+  it('search registries are tried in order', () => {
+    assert.deepEqual(resolveShortName('alpine', conf).map(formatReference), [
+      'docker.io/library/alpine',
+      'quay.io/alpine',
+    ]);
+    assert.deepEqual(resolveShortName('localhost/x', conf).map(formatReference), ['localhost/x']);
+  });
+
+  it('no candidate is an error that says what to write, never docker.io', () => {
+    assert.throws(
+      () => resolveShortName('alpine', EMPTY_REGISTRIES_CONF),
+      (error) => isBuilderError(error, 'reference.invalid') && /docker\.io\/library\/alpine/.test(error.hint ?? ''),
+    );
+  });
+
+  it('enforcing refuses what is ambiguous', () => {
+    assert.throws(() => resolveShortName('alpine', { ...conf, shortNameMode: 'enforcing' }), /enforcing/);
+    const one = { ...conf, shortNameMode: 'enforcing' as const, searchRegistries: ['quay.io'] };
+    assert.equal(resolveShortName('alpine', one).length, 1);
+  });
+});
+
+describe('pull sources', () => {
+  it('mirrors come first, then the renamed primary; push sees no mirror', () => {
+    const conf = confOf(`
+[[registry]]
+prefix = "quay.io/team"
+location = "internal.example:5000/quay"
+insecure = true
+[[registry.mirror]]
+location = "near.example/cache"
+insecure = true
+[[registry.mirror]]
+location = "far.example"
+pull-from-mirror = "digest-only"
+[[registry.mirror]]
+location = "tags.example"
+pull-from-mirror = "tag-only"
+`);
+    assert.deepEqual(sources('quay.io/team/app:1', conf), [
+      ['near.example/cache/app:1', 'insecure'],
+      ['tags.example/app:1', 'secure'],
+      ['internal.example:5000/quay/app:1', 'insecure'],
+    ]);
+    const digest = `sha256:${'a'.repeat(64)}`;
+    assert.deepEqual(
+      sources(`quay.io/team/app@${digest}`, conf).map(([name]) => name),
+      [`near.example/cache/app@${digest}`, `far.example/app@${digest}`, `internal.example:5000/quay/app@${digest}`],
+    );
+    assert.equal(
+      formatReference(pushDestination(full('quay.io/team/app:1'), conf).reference),
+      'internal.example:5000/quay/app:1',
+    );
+    assert.deepEqual(sources('quay.io/teamwork/app', conf), [['quay.io/teamwork/app', 'secure']]);
+    assert.deepEqual(sources('quay.io/other', conf), [['quay.io/other', 'secure']]);
+  });
+
+  it('the longest prefix decides, wildcards fit hosts below a domain', () => {
+    const conf = confOf(`
+[[registry]]
+location = "a.example"
+insecure = true
+[[registry]]
+prefix = "*.example"
+blocked = true
+[[registry]]
+location = "a.example/ok/deep"
+`);
+    assert.deepEqual(sources('a.example/x', conf), [['a.example/x', 'insecure']]);
+    assert.deepEqual(sources('a.example/ok/deep/x', conf), [['a.example/ok/deep/x', 'secure']]);
+    assert.deepEqual(sources('a.example:5000/x'.replace('a.example', 'other.test'), conf), [
+      ['other.test:5000/x', 'secure'],
+    ]);
+    assert.throws(
+      () => sources('b.example/x', conf),
+      (error) => isBuilderError(error, 'registry.blocked'),
+    );
+    assert.deepEqual(sources('example/x', conf), [['docker.io/example/x', 'secure']]);
+  });
+
+  it('a host without a port is not the host with one', () => {
+    const conf = confOf('[[registry]]\nlocation = "h.test"\ninsecure = true\n');
+    assert.deepEqual(sources('h.test:5000/x', conf), [['h.test:5000/x', 'secure']]);
+  });
+
+  it('mirror-by-digest-only holds for every mirror', () => {
+    const conf = confOf(
+      '[[registry]]\nlocation = "h.test"\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = "m.test"\n',
+    );
+    assert.deepEqual(sources('h.test/x:1', conf), [['h.test/x:1', 'secure']]);
+  });
+});
+
+describe('malformed files', () => {
+  for (const [text, why] of [
+    ['a = ', /test\.conf:1/],
+    ['x = 1\ny = [', /test\.conf:2/],
+    ['unqualified-search-registries = "docker.io"', /key unqualified-search-registries: expected a list of strings/],
+    ['[[registry]]\ninsecure = true', /key registry\[0\]\.prefix/],
+    ['[[registry]]\nlocation = "a"\ninsecure = "yes"', /key registry\[0\]\.insecure: expected true or false/],
+    [
+      '[[registry]]\nlocation = "a"\n[[registry.mirror]]\ninsecure = true',
+      /key registry\[0\]\.mirror\[0\]\.location: it is missing/,
+    ],
+    ['[[registry]]\nprefix = "a*b"', /wildcard/],
+    ['short-name-mode = "maybe"', /expected one of enforcing, permissive, disabled/],
+    ['[registries.search]\nregistries = ["docker.io"]', /version 1/],
+  ] as const) {
+    it(`names the place in ${JSON.stringify(text)}`, () => {
+      assert.throws(
+        () => parseRegistriesConf(text, 'test.conf'),
+        (error) => {
+          assert.ok(isBuilderError(error, 'usage.invalid'));
+          assert.match(error.message, why);
+          assert.match(error.message, /test\.conf/);
+          return true;
+        },
+      );
+    });
+  }
+});
+
+describe('loadRegistriesConf', () => {
+  it('takes the first main file whole, then drop-ins by name; a named file stands alone', () => {
+    const root = mkdtempSync(join(tmpdir(), 'slipway-conf-'));
+    const put = (path: string, text: string): string => {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+      return join(root, path);
+    };
+    put('containers/registries.conf', 'unqualified-search-registries = ["user.test"]');
+    put('containers/registries.conf.d/10-a.conf', '[aliases]\n"x" = "one.test/x"\n');
+    put('containers/registries.conf.d/20-b.conf', '[aliases]\n"x" = "two.test/x"\n');
+    const env = { XDG_CONFIG_HOME: root };
+    const conf = loadRegistriesConf({ env });
+    assert.deepEqual(conf.searchRegistries, ['user.test']);
+    assert.equal(conf.aliases.get('x')?.target, 'two.test/x');
+    const alone = put('alone.conf', 'unqualified-search-registries = ["alone.test"]');
+    const named = loadRegistriesConf({ env, path: alone });
+    assert.deepEqual([named.searchRegistries, named.aliases.size], [['alone.test'], 0]);
+    assert.deepEqual(loadRegistriesConf({ env: { ...env, CONTAINERS_REGISTRIES_CONF: alone } }), named);
+    assert.throws(() => loadRegistriesConf({ env, path: join(root, 'absent') }), /does not exist/);
+    rmSync(root, { recursive: true });
+  });
+});
