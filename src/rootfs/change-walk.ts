@@ -6,11 +6,11 @@
  * and what the lower one has and the upper one has not was removed. That makes the drivers agree by construction.
  */
 import { closeSync, constants, readdirSync } from 'node:fs';
+import { statAtIfAny } from '../sys/file-calls.ts';
 import {
   AT_FDCWD,
   type FileStat,
   lgetxattr,
-  lstatatIfAny,
   openat,
   S_IFCHR,
   S_IFDIR,
@@ -120,7 +120,7 @@ export class ChangeWalk implements Disposable {
     if (this.#excluded.has(path)) return undefined;
     const bytes = bytesOf(name);
     const found = this.#find(frame, name, bytes);
-    const before = this.#before(frame, name, bytes);
+    const before = this.#before(frame, name);
     if (found === undefined) return before === undefined ? undefined : { path, name: bytes, now: undefined, before };
     if (typeOf(found.stat) === S_IFDIR) this.#enterLater(frame, path, bytes, found, before);
     return { path, name: bytes, now: { dirFd: found.upper.fd, stat: found.stat, newest: found.upper.newest }, before };
@@ -133,7 +133,7 @@ export class ChangeWalk implements Disposable {
     let hidden = frame.hidden;
     for (const upper of frame.uppers) {
       if (upper.names !== undefined && !upper.names.has(name)) continue;
-      const stat = lstatatIfAny(upper.fd, bytes);
+      const stat = statAtIfAny(upper.fd, name);
       if (stat === undefined) continue;
       const isDirectory = typeOf(stat) === S_IFDIR;
       if (top !== undefined && !isDirectory) {
@@ -166,10 +166,10 @@ export class ChangeWalk implements Disposable {
     );
   }
 
-  #before(frame: Frame, name: ByteString, bytes: Buffer): Candidate['before'] {
+  #before(frame: Frame, name: ByteString): Candidate['before'] {
     if (frame.lowerFd === undefined) return undefined;
     if (frame.lowerNames !== undefined && !frame.lowerNames.has(name)) return undefined;
-    const stat = lstatatIfAny(frame.lowerFd, bytes);
+    const stat = statAtIfAny(frame.lowerFd, name);
     // Sockets never were in a layer.
     return stat === undefined || typeOf(stat) === S_IFSOCK ? undefined : { dirFd: frame.lowerFd, stat };
   }

@@ -1,10 +1,12 @@
 /** Puts the members of one layer into a tree, in order. See `applyTar` for the rules. */
-import { chmodSync, closeSync, constants, fchmodSync, fchownSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, constants, writeSync } from 'node:fs';
 import type { TarEntry } from '../archive/tar-entry.ts';
 import type { TarHandler } from '../archive/tar-parser.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
+import { changeMode, changeOwner, changeTime, tryOpenAt } from '../sys/file-calls.ts';
 import {
+  callError,
   errnoOf,
   lchownat,
   linkat,
@@ -111,7 +113,6 @@ export class LayerApplier implements TarHandler, Disposable {
       file.directory.pins -= 1;
       closeSync(file.fd);
     }
-    lutimensat(file.directory.fd, file.name, file.entry.mtime);
   }
 
   /** Sets the times of directories, which entries in them have changed. */
@@ -249,7 +250,13 @@ export class LayerApplier implements TarHandler, Disposable {
   // --- files
 
   #startFile(entry: TarEntry, directory: TreeDirectory, name: Buffer, path: ByteString): void {
-    const fd = this.#replacing(directory, name, path, () => openat(directory.fd, name, NEW_FILE, 0o600));
+    const open = (): number | string => tryOpenAt(directory.fd, byteString(name), NEW_FILE, 0o600);
+    let fd = open();
+    if (fd === 'EEXIST') {
+      this.#remove(directory, name, path);
+      fd = open();
+    }
+    if (typeof fd === 'string') throw callError('create', name, fd);
     directory.pins += 1;
     this.#file = { fd, directory, name, path, entry };
   }
@@ -257,9 +264,10 @@ export class LayerApplier implements TarHandler, Disposable {
   #completeFile({ fd, directory, name, entry }: OpenFile): void {
     // chown first: the kernel clears setuid, setgid and capabilities on chown(2), so the others must come after.
     const { uid, gid } = this.#ownerOf(entry);
-    if (uid !== this.#ownUid || gid !== this.#ownGid || this.#setgid.has(directory.path)) fchownSync(fd, uid, gid);
+    if (uid !== this.#ownUid || gid !== this.#ownGid || this.#setgid.has(directory.path)) changeOwner(fd, uid, gid);
     this.#setXattrs(entry, directory, name);
-    fchmodSync(fd, entry.mode);
+    changeMode(fd, entry.mode);
+    changeTime(fd, entry.mtime);
   }
 
   #ownerOf(entry: TarEntry): { readonly uid: number; readonly gid: number } {

@@ -4,9 +4,10 @@
  */
 import { closeSync, constants, readSync } from 'node:fs';
 import { isAfter, sameTime, type Timestamp } from '../spec/timestamp.ts';
-import { type FileStat, openat, readlinkat, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG } from '../sys/libc.ts';
+import { openAt } from '../sys/file-calls.ts';
+import { type FileStat, readlinkat, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG } from '../sys/libc.ts';
 import { type Candidate, ChangeWalk, typeOf } from './change-walk.ts';
-import type { ByteString } from './copy-walk.ts';
+import { type ByteString, byteString } from './copy-walk.ts';
 import { layerXattrs, sameXattrs, type Xattrs } from './layer-xattrs.ts';
 import type { ChangeSource } from './snapshotter.ts';
 
@@ -31,7 +32,8 @@ export type LayerChange =
       readonly path: ByteString;
       readonly at: NonNullable<Candidate['now']>;
       readonly name: Buffer;
-      readonly xattrs: Xattrs;
+      /** undefined: not looked at yet, because there was nothing to compare with. */
+      readonly xattrs: Xattrs | undefined;
     }
   /** A further name of `target`; `toUnchanged` when that is a file of the lower tree, which has its own times. */
   | {
@@ -83,8 +85,8 @@ export class LayerChanges implements Disposable {
     if (now === undefined) return { kind: 'removed', path };
     if (this.#isUntouched(candidate)) return 'same';
     if (typeOf(now.stat) !== S_IFDIR && now.stat.nlink > 1) return this.#linked(candidate, now);
-    const xattrs = layerXattrs(now.dirFd, name);
-    if (this.#isSame(candidate, xattrs)) return 'same';
+    const xattrs = candidate.before === undefined ? undefined : layerXattrs(now.dirFd, name);
+    if (xattrs !== undefined && this.#isSame(candidate, xattrs)) return 'same';
     return { kind: 'entry', path, at: now, name, xattrs };
   }
 
@@ -99,7 +101,7 @@ export class LayerChanges implements Disposable {
       return { kind: 'link', path, at: now, target: anchor.path, toUnchanged: true };
     }
     if (group === undefined || group.first === path) {
-      return { kind: 'entry', path, at: now, name, xattrs: layerXattrs(now.dirFd, name) };
+      return { kind: 'entry', path, at: now, name, xattrs: undefined };
     }
     return { kind: 'link', path, at: now, target: group.first, toUnchanged: false };
   }
@@ -190,7 +192,7 @@ const groupKey = (stat: FileStat): string => `${stat.dev} ${stat.ino}`;
 
 /** Never blocks on a FIFO, never follows a link. */
 export function openForReading(dirFd: number, name: Buffer): number {
-  return openat(dirFd, name, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  return openAt(dirFd, byteString(name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }
 
 function readFully(fd: number, buffer: Buffer, position: number): number {

@@ -6,11 +6,11 @@ import { readlinkat, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from
 import { typeOf } from './change-walk.ts';
 import { type ByteString, bytesOf, displayName } from './copy-walk.ts';
 import { effectiveTime, type LayerChange, type TimeRule } from './layer-change.ts';
+import { layerXattrs, NO_XATTRS, openFileXattrs, type Xattrs } from './layer-xattrs.ts';
 import { isWhiteoutName, whiteoutOf } from './whiteout.ts';
 
 const EPOCH: Timestamp = { seconds: 0, nanoseconds: 0 };
 const NO_BYTES = Buffer.alloc(0);
-const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
 
 const TYPES: Readonly<Record<number, TarEntryType>> = {
   [S_IFREG]: 'file',
@@ -21,14 +21,18 @@ const TYPES: Readonly<Record<number, TarEntryType>> = {
   [S_IFIFO]: 'fifo',
 };
 
-/** @throws `layer.diff-failed` for a file that is named as if it were a whiteout */
-export function layerEntry(change: LayerChange, times: TimeRule): TarEntry {
+/**
+ * @param fd the file, when it is one and open
+ * @throws `layer.diff-failed` for a file that is named as if it were a whiteout
+ */
+export function layerEntry(change: LayerChange, times: TimeRule, fd?: number): TarEntry {
   if (change.kind === 'removed') return whiteoutEntry(change.path);
   requirePlainName(change.path);
-  return change.kind === 'link' ? linkEntry(change, times) : treeEntry(change, times);
+  return change.kind === 'link' ? linkEntry(change, times) : treeEntry(change, times, fd);
 }
 
-function treeEntry({ path, at, name, xattrs }: Extract<LayerChange, { kind: 'entry' }>, times: TimeRule): TarEntry {
+function treeEntry(change: Extract<LayerChange, { kind: 'entry' }>, times: TimeRule, fd: number | undefined): TarEntry {
+  const { path, at, name } = change;
   const { stat, dirFd } = at;
   const type = typeOf(stat);
   const isDevice = type === S_IFCHR || type === S_IFBLK;
@@ -43,8 +47,14 @@ function treeEntry({ path, at, name, xattrs }: Extract<LayerChange, { kind: 'ent
     linkName: type === S_IFLNK ? readlinkat(dirFd, name) : NO_BYTES,
     devMajor: isDevice ? stat.rdevMajor : 0,
     devMinor: isDevice ? stat.rdevMinor : 0,
-    xattrs,
+    xattrs: change.xattrs ?? xattrsOf(change, type, fd),
   };
+}
+
+/** Only files and directories can have any that a layer carries. */
+function xattrsOf({ at, name }: Extract<LayerChange, { kind: 'entry' }>, type: number, fd: number | undefined): Xattrs {
+  if (fd !== undefined) return openFileXattrs(fd);
+  return type === S_IFREG || type === S_IFDIR ? layerXattrs(at.dirFd, name) : NO_XATTRS;
 }
 
 function linkEntry(

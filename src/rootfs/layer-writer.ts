@@ -10,8 +10,9 @@ import { END_OF_ARCHIVE, encodeEntry, encodeEntryInto, padding } from '../archiv
 import { BuilderError } from '../report/builder-error.ts';
 import type { Cancellable } from '../spec/target.ts';
 import { sameTime } from '../spec/timestamp.ts';
-import { type FileStat, lstatat } from '../sys/libc.ts';
+import { type FileStat, lstatat, S_IFREG } from '../sys/libc.ts';
 import { splitPath } from '../sys/root-directory.ts';
+import { typeOf } from './change-walk.ts';
 import { type ByteString, byteString, displayName } from './copy-walk.ts';
 import { type LayerChange, LayerChanges, openForReading, type TimeRule } from './layer-change.ts';
 import { layerEntry } from './layer-entry.ts';
@@ -98,13 +99,8 @@ export class LayerWriter implements AsyncIterable<Buffer> {
         this.#check(this.counts, 0);
         continue;
       }
-      const entry = layerEntry(step, this.#options);
-      this.#check(this.counts, entry.size);
-      this.counts.entries += 1;
-      if (!this.#putHeader(entry)) yield* this.#flushThenHeader(entry);
-      if (entry.size === 0) continue;
-      // Written out here because a generator inside a generator costs more than a small file.
-      if (!this.#putSmallFile(step as FileChange, entry.size)) yield* this.#largeFile(step as FileChange, entry.size);
+      const rest = this.#put(step);
+      if (rest !== undefined) yield* rest;
     }
     if (this.#at + END_OF_ARCHIVE.length > CHUNK) yield this.#take();
     this.#at += END_OF_ARCHIVE.copy(this.#filling, this.#at);
@@ -125,7 +121,25 @@ export class LayerWriter implements AsyncIterable<Buffer> {
     return length > 0;
   }
 
-  *#flushThenHeader(entry: TarEntry): Generator<Buffer> {
+  /** Writes what fits into the chunk; what does not is for the returned generator. (One per entry would be dear.) */
+  #put(change: LayerChange): AsyncGenerator<Buffer> | undefined {
+    let fd = isFile(change) ? openForReading(change.at.dirFd, change.name) : undefined;
+    try {
+      const entry = layerEntry(change, this.#options, fd);
+      this.#check(this.counts, entry.size);
+      this.counts.entries += 1;
+      const hasHeader = this.#putHeader(entry);
+      if (fd === undefined) return hasHeader ? undefined : this.#flushThenHeader(entry);
+      if (hasHeader && this.#putSmallFile(fd, change, entry.size)) return undefined;
+      const rest = this.#putLarge(fd, change as FileChange, entry, hasHeader);
+      fd = undefined;
+      return rest;
+    } finally {
+      if (fd !== undefined) closeSync(fd);
+    }
+  }
+
+  async *#flushThenHeader(entry: TarEntry): AsyncGenerator<Buffer> {
     if (this.#at > 0) yield this.#take();
     if (this.#putHeader(entry)) return;
     // Attributes can make a header longer than a chunk.
@@ -133,32 +147,27 @@ export class LayerWriter implements AsyncIterable<Buffer> {
   }
 
   /** False when it does not fit into the chunk. */
-  #putSmallFile(change: FileChange, size: number): boolean {
+  #putSmallFile(fd: number, { path }: LayerChange, size: number): boolean {
     const gap = padding(size);
     if (this.#at + size + gap.length >= CHUNK) return false;
-    const fd = openForReading(change.at.dirFd, change.name);
-    try {
-      // One byte more than expected tells in the same call whether the file has grown.
-      let length = readSync(fd, this.#filling, this.#at, size + 1, null);
-      while (length < size) {
-        const more = readSync(fd, this.#filling, this.#at + length, size + 1 - length, null);
-        if (more === 0) break;
-        length += more;
-      }
-      if (length !== size) throw changedWhileRead(change.path);
-    } finally {
-      closeSync(fd);
+    // One byte more than expected tells in the same call whether the file has grown.
+    let length = readSync(fd, this.#filling, this.#at, size + 1, null);
+    while (length < size) {
+      const more = readSync(fd, this.#filling, this.#at + length, size + 1 - length, null);
+      if (more === 0) break;
+      length += more;
     }
+    if (length !== size) throw changedWhileRead(path);
     this.#at += size;
     this.#at += gap.copy(this.#filling, this.#at);
     this.#written += size;
     return true;
   }
 
-  async *#largeFile(change: FileChange, size: number): AsyncGenerator<Buffer> {
-    const fd = openForReading(change.at.dirFd, change.name);
+  async *#putLarge(fd: number, change: FileChange, entry: TarEntry, hasHeader: boolean): AsyncGenerator<Buffer> {
     try {
-      let left = size;
+      if (!hasHeader) yield* this.#flushThenHeader(entry);
+      let left = entry.size;
       while (left > 0 || this.#at === CHUNK) {
         if (this.#at === CHUNK) {
           left -= yield* this.#takeWhileReading(fd, left, change.path);
@@ -175,7 +184,7 @@ export class LayerWriter implements AsyncIterable<Buffer> {
     } finally {
       closeSync(fd);
     }
-    const gap = padding(size);
+    const gap = padding(entry.size);
     if (this.#at + gap.length > CHUNK) yield this.#take();
     this.#at += gap.copy(this.#filling, this.#at);
   }
@@ -203,6 +212,9 @@ export class LayerWriter implements AsyncIterable<Buffer> {
     return bytesRead;
   }
 }
+
+const isFile = (change: LayerChange): change is FileChange =>
+  change.kind === 'entry' && typeOf(change.at.stat) === S_IFREG;
 
 function requireUnchanged(fd: number, before: FileStat, path: ByteString): void {
   const after = lstatat(fd, '');

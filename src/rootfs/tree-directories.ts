@@ -7,7 +7,8 @@
  */
 import { closeSync, constants } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
-import { AT_FDCWD, errnoOf, lstatatIfAny, O_PATH, openat, readlinkat, S_IFLNK, S_IFMT } from '../sys/libc.ts';
+import { tryOpenAt } from '../sys/file-calls.ts';
+import { AT_FDCWD, callError, lstatatIfAny, O_PATH, openat, readlinkat, S_IFLNK, S_IFMT } from '../sys/libc.ts';
 import { splitPath } from '../sys/root-directory.ts';
 import { type ByteString, byteString, bytesOf, displayName } from './copy-walk.ts';
 
@@ -167,14 +168,10 @@ export class TreeDirectories implements Disposable {
 }
 
 function tryOpen(parentFd: number, name: Buffer): number | 'ENOENT' | 'other' {
-  try {
-    return openat(parentFd, name, DIRECTORY);
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT') return 'ENOENT';
-    if (errno === 'ENOTDIR' || errno === 'ELOOP') return 'other';
-    throw error;
-  }
+  const fd = tryOpenAt(parentFd, byteString(name), DIRECTORY);
+  if (typeof fd === 'number' || fd === 'ENOENT') return fd;
+  if (fd === 'ENOTDIR' || fd === 'ELOOP') return 'other';
+  throw callError('open', name, fd);
 }
 
 function inTheWay(path: ByteString, why: string): BuilderError {
