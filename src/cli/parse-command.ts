@@ -75,7 +75,7 @@ function checkPositionals(command: Command, args: readonly string[], dashAt: num
 
 async function collect(words: readonly FlagWord[], index: OptionIndex): Promise<Map<string, FlagValue>> {
   if (words.length === 0) return new Map();
-  const { Parser } = await import('yargs/helpers');
+  const { Parser } = await import('./yargs-parser.ts');
   const used = new Set(words.map((word) => word.option));
   const names = [...used].map((option) => option.name);
   const parsed = Parser.detailed(canonical(words), {

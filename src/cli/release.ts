@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 /** Versions of the specifications that the images and runtime bundles follow. */
 export const IMAGE_SPEC = '1.1.1';
-export const RUNTIME_SPEC = '1.2.1';
+export const RUNTIME_SPEC = '1.2.0';
 
 /** The version in the nearest package.json above this file; bundled and unbundled code lie at different depths. */
 export function releaseVersion(): string {

@@ -52,15 +52,16 @@ function templateRow(container: ContainerSummary): Readonly<Record<string, strin
   };
 }
 
-/** Fixed columns; the name of the image may push what follows. */
+/** Fixed columns; the name of the image may push what follows. Full ids leave one blank instead of two, as in Buildah. */
 function table(found: readonly ContainerSummary[], isFull: boolean, withHeading: boolean): string {
-  const idWidth = isFull ? 64 : SHORT_ID;
-  const id = (text: string): string => text.slice(0, idWidth).padEnd(idWidth);
-  const heading = `${id('CONTAINER ID')}  ${'BUILDER'.padEnd(8)} ${id('IMAGE ID')} ${'IMAGE NAME'.padEnd(32)} CONTAINER NAME\n`;
-  const rows = found.map(
-    (container) =>
-      `${id(container.id)}  ${(container.builder ? BUILDER_MARK : '').padEnd(8)} ${id(container.imageId)} ` +
-      `${container.imageName.padEnd(32)} ${container.name}\n`,
+  const width = isFull ? 64 : SHORT_ID;
+  const gap = isFull ? ' ' : '  ';
+  const line = (id: string, mark: string, imageId: string, imageName: string, name: string): string =>
+    `${id.slice(0, width).padEnd(width)}${gap}${mark.padEnd(8)} ${imageId.slice(0, width).padEnd(width)} ` +
+    `${imageName.padEnd(32)} ${name}\n`;
+  const heading = line('CONTAINER ID', 'BUILDER', 'IMAGE ID', 'IMAGE NAME', 'CONTAINER NAME');
+  const rows = found.map(({ id, builder, imageId, imageName, name }) =>
+    line(id, builder ? BUILDER_MARK : '', imageId, imageName, name),
   );
   return (withHeading ? heading : '') + rows.join('');
 }

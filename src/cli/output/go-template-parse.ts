@@ -12,8 +12,7 @@ export type Operand =
 /** An operand and the fields asked of it. */
 export interface Term {
   readonly operand: Operand;
-  readonly fields: readonly string[];
-  /** Offset of the first field, for messages. */
+  readonly fields: readonly { readonly name: string /** Offset of its dot. */; readonly at: number }[];
   readonly at: number;
 }
 
@@ -233,14 +232,11 @@ class PipelineParser {
 
   #term(token: Token): Term {
     const operand = this.#operand(token);
-    const fields: string[] = [];
-    let at = token.at;
-    if (token.kind === 'field') fields.push(token.text.slice(1));
+    const fields = token.kind === 'field' ? [{ name: token.text.slice(1), at: token.at }] : [];
     for (;;) {
       const next = this.#tokens[this.#at];
-      if (next?.kind !== 'field' || next.isApart) return { operand, fields, at };
-      if (fields.length === 0) at = next.at;
-      fields.push(next.text.slice(1));
+      if (next?.kind !== 'field' || next.isApart) return { operand, fields, at: token.at };
+      fields.push({ name: next.text.slice(1), at: next.at });
       this.#at += 1;
     }
   }

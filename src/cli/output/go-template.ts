@@ -212,10 +212,10 @@ class Execution {
   }
 
   #fields(term: Term, value: GoValue): GoValue {
-    for (const field of term.fields) {
+    for (const { name: field, at } of term.fields) {
       if (value instanceof Map) value = value.get(field);
       else if (value instanceof GoStruct && value.fields.has(field)) value = value.fields.get(field);
-      else throw this.#noField(term, field, value);
+      else throw this.#noField({ ...term, at }, field, value);
     }
     return value;
   }
@@ -256,7 +256,7 @@ class Execution {
         : operand.kind === 'constant'
           ? String(operand.value)
           : '';
-    return `${head}${fields.map((field) => `.${field}`).join('')}` || '.';
+    return `${head}${fields.map(({ name }) => `.${name}`).join('')}` || '.';
   }
 
   #fault(term: Term, message: string, near?: UsageError['near']): UsageError {

@@ -30,7 +30,9 @@ export function sourceFrame(span: Span, width: number, style: Style, code?: stri
     const { text, start, length } = windowed(line, Math.max(20, width - gutter - 3));
     out += `${style.path(String(line.number).padStart(gutter))} ${bar} ${text}`.trimEnd();
     out += '\n';
-    if (length > 0) out += `${' '.repeat(gutter)} ${bar} ${' '.repeat(start)}${style.bad('^'.repeat(length))}\n`;
+    // Nothing is meant on an empty line in the middle of a range.
+    const isMarked = length > 0 && (line === lines[0] || line.to > line.from);
+    if (isMarked) out += `${' '.repeat(gutter)} ${bar} ${' '.repeat(start)}${style.bad('^'.repeat(length))}\n`;
   }
   if (isCut) out += `${' '.repeat(gutter)} ${bar} ${style.signs.ellipsis}\n`;
   return out;

@@ -194,12 +194,13 @@ export class TtyReporter implements Reporter {
 
   #header(): string {
     const { strong } = this.#o.style;
+    const steps = this.#finished + this.#cached;
     const counts = [
-      `${this.#finished + this.#cached} steps`,
+      `${steps} ${steps === 1 ? 'step' : 'steps'}`,
       ...(this.#cached > 0 ? [`${this.#cached} cached`] : []),
     ].join(' · ');
     const elapsed = seconds(this.#o.now() - this.#startedAt);
-    return this.#spread('', `${counts}`, elapsed, strong);
+    return this.#spread('', counts, elapsed, strong);
   }
 
   #line(sign: string, name: string, milliseconds: number): string {
