@@ -8,7 +8,7 @@
  * ```
  */
 export { type Builder, openBuilder } from './builder.ts';
-export { getLogin, logout } from './container/login.ts';
+export { getLogin, logout } from './credentials.ts';
 export type {
   BuilderOptions,
   BuildOptions,
