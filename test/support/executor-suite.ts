@@ -1,6 +1,18 @@
 /** What every executor promises, as tests: `executorSuite('chroot', …)` runs them all against one implementation. */
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,7 +22,34 @@ import type { Executor } from '../../src/run/executor.ts';
 import type { ExitStatus, ProcessSpec } from '../../src/spec/process-spec.ts';
 
 const BUSYBOX = '/bin/busybox';
-const APPLETS = ['sh', 'true', 'cat', 'grep', 'ls', 'sleep', 'env', 'id', 'mount', 'touch', 'hostname', 'kill', 'mkdir', 'rm', 'mv', 'ln', 'stat', 'echo', 'test', 'umount', 'ping', 'head', 'tr', 'wc', 'mkfifo', 'pwd'];
+const APPLETS = [
+  'sh',
+  'true',
+  'cat',
+  'grep',
+  'ls',
+  'sleep',
+  'env',
+  'id',
+  'mount',
+  'touch',
+  'hostname',
+  'kill',
+  'mkdir',
+  'rm',
+  'mv',
+  'ln',
+  'stat',
+  'echo',
+  'test',
+  'umount',
+  'ping',
+  'head',
+  'tr',
+  'wc',
+  'mkfifo',
+  'pwd',
+];
 
 /** Why a root filesystem for tests cannot be made, or undefined. */
 export function busyboxProblem(): string | undefined {
@@ -52,7 +91,12 @@ export interface Outcome {
 }
 
 /** Runs to the end and collects what it says. */
-export async function execute(executor: Executor, root: string, spec: ProcessSpec, signal?: AbortSignal): Promise<Outcome> {
+export async function execute(
+  executor: Executor,
+  root: string,
+  spec: ProcessSpec,
+  signal?: AbortSignal,
+): Promise<Outcome> {
   let out = '';
   let err = '';
   const status = await executor.run(
@@ -135,7 +179,12 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
     test('gives exactly the capabilities asked for', async () => {
       const { out } = await sh('grep ^Cap /proc/self/status');
       assert.deepEqual(
-        Object.fromEntries(out.trim().split('\n').map((line) => line.split(':\t'))),
+        Object.fromEntries(
+          out
+            .trim()
+            .split('\n')
+            .map((line) => line.split(':\t')),
+        ),
         {
           CapInh: '0000000000000000',
           CapPrm: '00000000800405fb',
@@ -159,7 +208,10 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
       // The shell's own glob opens the directory as 3.
       const { out } = await sh('for fd in /proc/$$/fd/*; do echo ${fd##*/}; done');
       const fds = out.trim().split('\n').map(Number);
-      assert.deepEqual(fds.filter((fd) => fd > 2 && fd !== 3 && fd !== 10), []);
+      assert.deepEqual(
+        fds.filter((fd) => fd > 2 && fd !== 3 && fd !== 10),
+        [],
+      );
       assert.deepEqual(fds.slice(0, 3), [0, 1, 2]);
     });
 
@@ -172,7 +224,9 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
 
     test('refuses to start a command that does not exist', async () => {
       for (const command of ['nosuch', '/nosuch', '/etc']) {
-        await assert.rejects(execute(executor, root, processSpec([command])), (error) => isBuilderError(error, 'run.start-failed'));
+        await assert.rejects(execute(executor, root, processSpec([command])), (error) =>
+          isBuilderError(error, 'run.start-failed'),
+        );
       }
     });
 
@@ -204,7 +258,9 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
     });
 
     test('has working device nodes and no more than those', async () => {
-      const { out } = await sh('echo x >/dev/null; head -c3 /dev/zero | wc -c; head -c2 /dev/urandom | wc -c; ls /dev | tr "\\n" " "; touch /dev/shm/x && echo shm');
+      const { out } = await sh(
+        'echo x >/dev/null; head -c3 /dev/zero | wc -c; head -c2 /dev/urandom | wc -c; ls /dev | tr "\\n" " "; touch /dev/shm/x && echo shm',
+      );
       const lines = out.split('\n');
       assert.deepEqual(lines.slice(0, 2), ['3', '2']);
       assert.doesNotMatch(out, /sda|vda|kmsg|mem |loop/);
@@ -213,7 +269,13 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
 
     test('network none has the loopback interface only', async () => {
       const { out } = await sh('cat /proc/net/dev', { network: 'none' });
-      assert.deepEqual(out.split('\n').filter((line) => line.includes(':')).map((line) => line.split(':')[0]?.trim()), ['lo']);
+      assert.deepEqual(
+        out
+          .split('\n')
+          .filter((line) => line.includes(':'))
+          .map((line) => line.split(':')[0]?.trim()),
+        ['lo'],
+      );
     });
 
     test('mounts read-only, read-write, tmpfs and throwaway', async () => {
@@ -278,10 +340,14 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
       const hostile = busyboxRoot();
       try {
         symlinkSync('/tmp', join(hostile, 'proc'));
-        await assert.rejects(execute(executor, hostile, processSpec(['true'])), (error) => isBuilderError(error, 'run.start-failed'));
+        await assert.rejects(execute(executor, hostile, processSpec(['true'])), (error) =>
+          isBuilderError(error, 'run.start-failed'),
+        );
         rmSync(join(hostile, 'proc'));
         writeFileSync(join(hostile, 'dev'), '');
-        await assert.rejects(execute(executor, hostile, processSpec(['true'])), (error) => isBuilderError(error, 'run.start-failed'));
+        await assert.rejects(execute(executor, hostile, processSpec(['true'])), (error) =>
+          isBuilderError(error, 'run.start-failed'),
+        );
       } finally {
         rmSync(hostile, { recursive: true, force: true });
       }

@@ -47,12 +47,18 @@ describe('chroot', { skip: problem ?? false }, () => {
 
   test('limits hold for the process and not for us', async () => {
     const limits = [{ name: 'nofile', soft: 100, hard: 200 }];
-    const { out } = await execute(new ChrootExecutor(), root, processSpec(['sh', '-c', 'ulimit -Sn; ulimit -Hn'], { limits }));
+    const { out } = await execute(
+      new ChrootExecutor(),
+      root,
+      processSpec(['sh', '-c', 'ulimit -Sn; ulimit -Hn'], { limits }),
+    );
     assert.equal(out, '100\n200\n');
   });
 
   test('refuses a mount propagation that is a mount option', async () => {
     const mounts = [{ type: 'bind', source: '/etc', target: '/x', readOnly: true, propagation: 'suid' }] as const;
-    await assert.rejects(execute(new ChrootExecutor(), root, processSpec(['true'], { mounts })), { code: 'usage.invalid' });
+    await assert.rejects(execute(new ChrootExecutor(), root, processSpec(['true'], { mounts })), {
+      code: 'usage.invalid',
+    });
   });
 });
