@@ -18,7 +18,7 @@ function runFilter(program: Uint8Array, architecture: number, number: number, ar
   const input = Buffer.alloc(64);
   input.writeUInt32LE(number, 0);
   input.writeUInt32LE(architecture, 4);
-  args.forEach((arg, i) => input.writeBigUInt64LE(arg, 16 + i * 8));
+  for (const [i, arg] of args.entries()) input.writeBigUInt64LE(arg, 16 + i * 8);
   const code = Buffer.from(program);
   let accumulator = 0;
   for (let pc = 0; ; pc++) {
