@@ -4,7 +4,6 @@
  */
 import { setMaxListeners } from 'node:events';
 import { Readable } from 'node:stream';
-import fetch from 'node-fetch';
 import type { Bytes } from '../spec/target.ts';
 import { VERSION } from '../spec/version.ts';
 import type { HttpRequest, HttpResponse, HttpTimeouts } from './http-exchange.ts';
@@ -29,6 +28,8 @@ function standstill(what: string, ms: number): Error {
  */
 export async function exchange(request: HttpRequest): Promise<HttpResponse> {
   const { method, url, signal, timeouts } = request;
+  // Loaded with the first request, for the sake of all commands that make none.
+  const { default: fetch } = await import('node-fetch');
   signal?.throwIfAborted();
   const controller = new AbortController();
   let failure: Error | undefined;

@@ -6,7 +6,7 @@
  */
 import { BuilderError } from '../report/builder-error.ts';
 import type { Bytes } from '../spec/target.ts';
-import { AgentPool } from './agent-pool.ts';
+import type { AgentPool } from './agent-pool.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credentials } from './credential.ts';
 import { findCredentials } from './credentials.ts';
@@ -67,7 +67,7 @@ export class RegistrySession {
   readonly #host: string;
   readonly #options: SessionOptions;
   readonly #env: Environment;
-  readonly #agents: AgentPool;
+  #agents: Promise<AgentPool> | undefined;
   readonly #tokens = new Map<string, Promise<Token>>();
   /** Name under which credentials are looked up: the registry with the repository. */
   readonly #account: string;
@@ -80,12 +80,6 @@ export class RegistrySession {
     this.#account = `${registry}/${repository}`;
     this.#options = options;
     this.#env = options.env ?? process.env;
-    this.#agents = new AgentPool({
-      registryHost: new URL(`https://${this.#host}`).host,
-      verify: options.tlsVerify !== false,
-      files: () => loadTlsFiles(registry, options.certDir, this.#env),
-      env: this.#env,
-    });
   }
 
   get retryPolicy(): RetryPolicy {
@@ -118,7 +112,24 @@ export class RegistrySession {
   }
 
   close(): void {
-    this.#agents.close();
+    this.#agents?.then(
+      (agents) => agents.close(),
+      () => {},
+    );
+  }
+
+  /** Loaded with the first request: most commands name registries without ever asking one. */
+  #agentPool(): Promise<AgentPool> {
+    this.#agents ??= import('./agent-pool.ts').then(
+      ({ AgentPool }) =>
+        new AgentPool({
+          registryHost: new URL(`https://${this.#host}`).host,
+          verify: this.#options.tlsVerify !== false,
+          files: () => loadTlsFiles(this.registry, this.#options.certDir, this.#env),
+          env: this.#env,
+        }),
+    );
+    return this.#agents;
   }
 
   async #attempt(request: SessionRequest): Promise<HttpResponse> {
@@ -136,14 +147,14 @@ export class RegistrySession {
     throw await errorOfResponse({ ...request, url: response.url }, response);
   }
 
-  #send(request: SessionRequest, url: URL, authorization: string | undefined): Promise<HttpResponse> {
+  async #send(request: SessionRequest, url: URL, authorization: string | undefined): Promise<HttpResponse> {
     return exchange({
       purpose: request.purpose,
       method: request.method,
       url,
       headers: { ...request.headers, ...(authorization === undefined ? {} : { Authorization: authorization }) },
       ...(request.body === undefined ? {} : { body: request.body }),
-      agent: this.#agents.agentFor(url),
+      agent: (await this.#agentPool()).agentFor(url),
       timeouts: this.#options.timeouts ?? DEFAULT_TIMEOUTS,
       signal: request.signal,
     });
@@ -161,6 +172,8 @@ export class RegistrySession {
     const isReplayable = request.body === undefined || request.body instanceof Uint8Array;
     if (challenges.length === 0 || !isReplayable) return refused;
     this.#tokens.delete(tokenKey(request.scopes));
+    // Some registries greet everybody and ask only later; what they ask for then holds for all that follows.
+    this.#connection = Promise.resolve({ base, challenges });
     const authorization = await this.#authorize(challenges, request.scopes, base);
     if (authorization === undefined || (authorization === used && authorization.startsWith('Basic '))) return refused;
     refused.discard();
@@ -206,13 +219,13 @@ export class RegistrySession {
     const key = tokenKey(scopes);
     const cached = await this.#tokens.get(key);
     if (cached !== undefined && cached.expiresAt > Date.now()) return cached;
-    const fetching = this.#findCredentials().then((credentials) =>
+    const fetching = this.#findCredentials().then(async (credentials) =>
       fetchToken({
         challenge,
         registry: base,
         scopes,
         credentials,
-        agents: this.#agents,
+        agents: await this.#agentPool(),
         timeouts: this.#options.timeouts ?? DEFAULT_TIMEOUTS,
         signal: this.#options.signal,
       }),

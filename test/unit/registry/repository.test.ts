@@ -269,6 +269,19 @@ describe('openRepository', () => {
     assert.deepEqual(ranges, ['0-8388607', '8388608-16777215', '8388608-16777215', '16777216-19999999']);
   });
 
+  it('a registry that asks for a login only at the first upload gets it with the streamed body too', async () => {
+    await using registry = await FakeRegistry.start();
+    registry.intercept = (seen, response) => {
+      if (seen.path === '/v2/' || seen.headers.authorization !== undefined) return false;
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+      return true;
+    };
+    await using repository = repositoryOf(registry, { creds: { username: 'u', password: 'p' } });
+    const content = randomBytes(5_000_000);
+    await repository.push(layer(content), bytesOf(content));
+    assert.ok(registry.blobs.has(digestOf(content)));
+  });
+
   it('mounts a blob, or goes on with the upload a refused mount began', async () => {
     await using registry = await FakeRegistry.start();
     await using repository = repositoryOf(registry);
