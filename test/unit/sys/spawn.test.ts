@@ -20,15 +20,10 @@ test('starts a program with the given arguments and environment only', () => {
   assert.deepEqual({ out, status }, { out: 'A=1\nÄ=ö\n', status: { kind: 'exited', code: 0 } });
 });
 
-test('keeps other descriptors to itself, even ones opened for inheriting', () => {
-  const { out } = capture('/bin/sh', ['sh', '-c', 'for fd in /proc/$$/fd/*; do echo ${fd##*/}; done']);
-  assert.deepEqual(
-    out
-      .trim()
-      .split('\n')
-      .filter((fd) => Number(fd) > 2 && fd !== '10'),
-    [],
-  );
+test('keeps other descriptors to itself', () => {
+  // 3 is the directory that ls itself reads.
+  const { out } = capture('/bin/ls', ['ls', '/proc/self/fd']);
+  assert.deepEqual(out.trim().split('\n'), ['0', '1', '2', '3']);
 });
 
 test('a signal and an exit code are told apart', () => {
