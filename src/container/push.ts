@@ -15,7 +15,7 @@ import type { Engine } from './engine.ts';
 import { layerTar } from './layer-bytes.ts';
 import { requireImage } from './local-image.ts';
 import { localTarget } from './local-target.ts';
-import { registriesConf } from './pull.ts';
+import { registriesConf } from './short-names.ts';
 import type { PushOptions } from './verb-options.ts';
 
 /** Whether a name says where to, other than into the local store. */
@@ -85,7 +85,9 @@ export async function sendImage(
     // An index goes whole when asked; a plain push sends the image for this machine.
     ...(isIndex(manifest.mediaType) && o.all === true ? { platforms: 'all' as const } : {}),
     ...(format === undefined ? {} : { format }),
-    ...(wanted === undefined ? {} : { transformLayer: (layer) => outgoing(engine, layer, wanted, format ?? 'oci', 'pushUnsized' in place, o) }),
+    ...(wanted === undefined
+      ? {}
+      : { transformLayer: (layer) => outgoing(engine, layer, wanted, format ?? 'oci', 'pushUnsized' in place, o) }),
     emit: engine.emit,
     signal: engine.signal,
     ...(o.retries === undefined ? {} : { retries: o.retries }),
@@ -125,7 +127,9 @@ async function outgoing(
   if (streams) return { mediaType, content };
   // A place that stores by digest needs it first: the blob is made here and copied.
   for await (const _ of content) engine.signal?.throwIfAborted();
-  const made = layers.get(diffId).forms.findLast(({ descriptor: form }) => compressionOf(form.mediaType) === wanted && blobs.has(form.digest))!;
+  const made = layers
+    .get(diffId)
+    .forms.findLast(({ descriptor: form }) => compressionOf(form.mediaType) === wanted && blobs.has(form.digest))!;
   const { digest, size } = made.descriptor;
   return { descriptor: { mediaType, digest, size }, open: () => blobs.open({ digest }) };
 }

@@ -1,0 +1,189 @@
+/** Fetching images from registries and other places into the store. */
+import { copyImage } from '../image/copy.ts';
+import { openTransport } from '../image/transport/open-transport.ts';
+import { splitLocation } from '../image/transport/transport.ts';
+import { aliasOf, pullSources, resolveShortName } from '../registry/image-source.ts';
+import { openRepository } from '../registry/repository.ts';
+import { BuilderError } from '../report/builder-error.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { hexOf } from '../spec/digest.ts';
+import type { ImageConfig } from '../spec/image-config.ts';
+import { parseImageName } from '../spec/image-name.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { hostPlatform } from '../spec/platform.ts';
+import { formatReference, parseReference, type QualifiedReference, withDefaultTag } from '../spec/reference.ts';
+import type { ImageRecord } from '../store/image-table.ts';
+import type { Engine } from './engine.ts';
+import { nowNanoseconds } from './image-times.ts';
+import { newImageName } from './local-image.ts';
+import { localTarget } from './local-target.ts';
+import type { PulledImage } from './pull.ts';
+import { registriesConf } from './short-names.ts';
+import type { PullOptions } from './verb-options.ts';
+
+/** Pulls every tag of a repository. @throws `usage.invalid` for a name with a tag or another transport */
+export async function listTags(engine: Engine, image: string, o: PullOptions): Promise<string[]> {
+  const { transport, location } = parseImageName(image);
+  if (transport !== undefined && transport !== 'docker') {
+    throw new BuilderError('usage.invalid', `all tags can only be pulled from a registry, not from ${transport}:`);
+  }
+  const reference = parseReference(location);
+  if (reference.tag !== undefined || reference.digest !== undefined) {
+    throw new BuilderError('usage.invalid', `${image}: a name with a tag or digest cannot be pulled with all tags`);
+  }
+  const conf = registriesConf(engine);
+  const first = resolveShortName(reference, conf)[0]!;
+  const { reference: place, insecure } = pullSources(first, conf).at(-1)!;
+  const tags = await withRepository(engine, place, insecure, o, (repository) =>
+    repository.tags({ signal: engine.signal }),
+  );
+  return tags.map((tag) => formatReference({ ...first, tag }));
+}
+
+/** @throws the errors of the registry; of several places tried, all are named */
+export async function pullFromRegistry(
+  engine: Engine,
+  location: string,
+  local: PulledImage | undefined,
+  o: PullOptions,
+): Promise<PulledImage> {
+  const conf = registriesConf(engine);
+  const reference = parseReference(location);
+  const alias = aliasOf(reference, conf);
+  const names = resolveShortName(reference, conf).map(withDefaultTag);
+  if (alias !== undefined)
+    engine.emit({ type: 'note', text: `Resolved ${JSON.stringify(location)} as an alias (${alias.file})` });
+  const failures: unknown[] = [];
+  for (const name of names) {
+    if (reference.registry === undefined)
+      engine.emit({ type: 'note', text: `Trying to pull ${formatReference(name)}...` });
+    for (const source of pullSources(name, conf)) {
+      try {
+        return await pullReference(engine, name, source.reference, source.insecure, local, o);
+      } catch (error) {
+        engine.signal?.throwIfAborted();
+        failures.push(error);
+      }
+    }
+  }
+  if (failures.length === 1) throw failures[0];
+  throw new BuilderError(
+    'registry.request-failed',
+    `cannot pull ${location} from any of ${failures.length} places: ${failures.map((f) => (f as Error).message).join('; ')}`,
+    {
+      cause: failures.at(-1),
+    },
+  );
+}
+
+async function withRepository<R>(
+  engine: Engine,
+  place: QualifiedReference,
+  insecure: boolean,
+  o: PullOptions,
+  act: (repository: ReturnType<typeof openRepository>) => Promise<R>,
+): Promise<R> {
+  await using repository = openRepository(place, {
+    ...o,
+    tlsVerify: o.tlsVerify ?? !insecure,
+    env: engine.env,
+    signal: engine.signal,
+  });
+  return await act(repository);
+}
+
+function pullReference(
+  engine: Engine,
+  name: QualifiedReference,
+  place: QualifiedReference,
+  insecure: boolean,
+  local: PulledImage | undefined,
+  o: PullOptions,
+): Promise<PulledImage> {
+  return withRepository(engine, place, insecure, o, async (repository) => {
+    const wanted = place.digest ?? place.tag ?? 'latest';
+    const full = formatReference(name);
+    if (o.policy === 'newer' && local !== undefined) {
+      const there = await repository.resolve(wanted, { signal: engine.signal });
+      if (there.digest === local.record.manifest.digest) return local;
+    }
+    let got: Descriptor | undefined;
+    await copyImage(
+      repository,
+      wanted,
+      localTarget(engine, (d) => (got = d)),
+      full,
+      {
+        platforms: [o.platform ?? hostPlatform()],
+        emit: engine.emit,
+        signal: engine.signal,
+      },
+    );
+    return recordPulled(engine, got!, full, repository.name);
+  });
+}
+
+/** The image another transport names. */
+export async function pullFromTransport(engine: Engine, image: string, o: PullOptions): Promise<PulledImage> {
+  const { transport, location } = parseImageName(image);
+  const registry = { ...o, env: engine.env };
+  await using place = await openTransport(transport!, location, 'read', {
+    registry,
+    registriesConf: registriesConf(engine),
+    signal: engine.signal,
+  });
+  const name = nameInPlace(location, place);
+  let got: Descriptor | undefined;
+  await copyImage(
+    place,
+    '',
+    localTarget(engine, (d) => (got = d)),
+    name ?? '',
+    {
+      platforms: [o.platform ?? hostPlatform()],
+      emit: engine.emit,
+      signal: engine.signal,
+    },
+  );
+  return recordPulled(engine, got!, name, undefined);
+}
+
+/** The name an image has in an archive or layout: what the location says, else the only name an archive gives it. */
+function nameInPlace(location: string, place: object): string | undefined {
+  const { name } = splitLocation(location);
+  if (name !== '' && !name.startsWith('@')) {
+    try {
+      return newImageName(name);
+    } catch {
+      // A label that is no image name: the image stays nameless.
+      return undefined;
+    }
+  }
+  const images = 'images' in place ? (place.images as readonly (readonly string[])[]) : [];
+  return images.length === 1 ? images[0]?.[0] : undefined;
+}
+
+/** Writes the record, and remembers where the layers can be had. */
+async function recordPulled(
+  engine: Engine,
+  manifest: Descriptor,
+  name: string | undefined,
+  from: string | undefined,
+): Promise<PulledImage> {
+  const { store } = engine;
+  const document = JSON.parse(store.blobs.read(manifest.digest).toString('utf8')) as Manifest;
+  const config = JSON.parse(store.blobs.read(document.config.digest).toString('utf8')) as ImageConfig;
+  for (const [i, layer] of document.layers.entries()) {
+    const diffId = config.rootfs.diff_ids[i];
+    if (diffId !== undefined && layer.digest !== diffId) store.layers.noteForm(diffId, layer, from);
+  }
+  const record: ImageRecord = {
+    id: hexOf(document.config.digest),
+    names: name === undefined ? [] : [name],
+    manifest,
+    created: config.created ?? nowNanoseconds(),
+  };
+  store.blobs.flush();
+  await store.images.put(record);
+  return { record, name: name ?? '' };
+}
