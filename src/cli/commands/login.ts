@@ -30,7 +30,8 @@ export async function logout(c: CommandContext): Promise<number> {
   if (all && args.length > 0) throw new UsageError('--all takes no arguments');
   if (!all && args.length === 0) throw new UsageError('registry must be given');
   const library = await c.library();
-  await library.logout(all ? { all: true } : args[0]!, { ...authFiles(c), env });
+  const removed = await library.logout(all ? { all: true } : args[0]!, { ...authFiles(c), env });
+  if (!removed) throw new UsageError(`not logged into ${args[0]}`);
   c.stdout.write(all ? 'Removed login credentials for all registries\n' : `Removed login credentials for ${args[0]}\n`);
   return 0;
 }

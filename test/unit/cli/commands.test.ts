@@ -452,7 +452,7 @@ describe('inspect and info', () => {
 });
 
 describe('login and logout', () => {
-  const library = { getLogin: async () => undefined, logout: async () => {} };
+  const library = { getLogin: async () => undefined, logout: async () => true };
   it('asks for what is missing', async () => {
     const { stdout, calls } = await slipway(['login', 'r'], { library, stdin: 'me\nsecret\n' });
     assert.equal(stdout, 'Username: Login Succeeded!\n');
@@ -477,6 +477,8 @@ describe('login and logout', () => {
       (await slipway(['logout', '-a'], { library })).stdout,
       'Removed login credentials for all registries\n',
     );
+    const none = { logout: async () => false };
+    assert.equal((await slipway(['logout', 'r'], { library: none })).stderr, 'Error: not logged into r\n');
     assert.equal((await slipway(['logout'], { library })).stderr, 'Error: registry must be given\n');
   });
 });
