@@ -59,12 +59,13 @@ export class OverlaySnapshotter implements Snapshotter {
     const { root } = this.#directory;
     const place = this.#directory.mountPlace();
     const target = at ?? place.merged;
-    const below = (path: string): string => path.slice(root.length + 1);
+    // Relative to the directory of the links, so that these are as short as can be.
+    const beside = (path: string): string => `..${path.slice(root.length)}`;
     try {
       mountOverlay({
-        base: root,
-        lowers: lowers.map((id) => `l/${id}`),
-        ...(upper === undefined ? {} : { writable: { upper: below(upper), work: below(place.work) } }),
+        base: this.#directory.links,
+        lowers,
+        ...(upper === undefined ? {} : { writable: { upper: beside(upper), work: beside(place.work) } }),
         target,
       });
     } catch (error) {

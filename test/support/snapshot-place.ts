@@ -1,5 +1,5 @@
 /** Places for tests of snapshots, and whether this machine can run them. */
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -12,9 +12,10 @@ import { VfsSnapshotter } from '../../src/rootfs/vfs.ts';
 export type Driver = Snapshotter['driver'];
 export const DRIVERS: readonly Driver[] = ['overlay', 'vfs'];
 
-/** A directory that is gone after the tests of the file. */
-export function place(): string {
-  const path = mkdtempSync(join(process.env['SLIPWAY_TEST_TMP'] ?? tmpdir(), 'slipway-rootfs-'));
+/** A directory that is gone after the tests of the file. `inMemory`: on tmpfs, where there is one. */
+export function place(inMemory = false): string {
+  const parent = inMemory && existsSync('/dev/shm') ? '/dev/shm' : (process.env['SLIPWAY_TEST_TMP'] ?? tmpdir());
+  const path = mkdtempSync(join(parent, 'slipway-rootfs-'));
   after(() => removeTree(path));
   return path;
 }
