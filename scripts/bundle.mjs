@@ -1,5 +1,12 @@
-/** Bundles the program and the library into dist/: one file per entry point and shared chunks, loaded lazily. */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+/**
+ * Bundles the program and the library into dist/. The program is one CommonJS file, whose parts are still initialised
+ * only when something imports them, with V8's code cache beside it: loading 120 small modules would take longer than
+ * most commands.
+ */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 
 /**
@@ -16,36 +23,59 @@ const parserOnly = {
   },
 };
 
-const entries = {
-  cli: 'src/cli/main.ts',
-  index: 'src/index.ts',
-  'diff-worker': 'src/rootfs/diff-worker.ts',
-  'launch-pad-worker': 'src/run/launch-pad-worker.ts',
-  'gzip-worker': 'src/archive/gzip-worker.ts',
-};
 // Built aside and swapped in, so that a program that runs meanwhile never sees half a bundle.
 const fresh = `dist.new-${process.pid}`;
-await build({
-  entryPoints: Object.fromEntries(Object.entries(entries).filter(([, path]) => existsSync(path))),
+const common = {
   outdir: fresh,
   bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  chunkNames: 'chunk-[hash]',
   sourcemap: 'linked',
   minifySyntax: true,
   minifyWhitespace: true,
-  // Native and wasm packages find their own files beside themselves.
   plugins: [parserOnly],
+  // Native and wasm packages find their own files beside themselves.
   external: ['koffi', '@bokuweb/zstd-wasm'],
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
   logLevel: 'warning',
-});
+};
+const required =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+await Promise.all([
+  build({
+    ...common,
+    entryPoints: { program: 'src/cli/main.ts' },
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    define: { 'import.meta.url': '__file_url' },
+    banner: { js: "const __file_url = require('node:url').pathToFileURL(__filename).href;" },
+  }),
+  build({
+    ...common,
+    entryPoints: {
+      index: 'src/index.ts',
+      'diff-worker': 'src/rootfs/diff-worker.ts',
+      'launch-pad-worker': 'src/run/launch-pad-worker.ts',
+    },
+    format: 'esm',
+    banner: { js: required },
+  }),
+]);
+copyFileSync('scripts/start.cjs', join(fresh, 'slipway.cjs'));
+makeCodeCache();
+
 const old = `dist.old-${process.pid}`;
 if (existsSync('dist')) renameSync('dist', old);
 renameSync(fresh, 'dist');
 rmSync(old, { recursive: true, force: true });
+
+/** Runs a command that loads the engine and keeps what V8 compiled. Without the cache everything works, slower. */
+function makeCodeCache() {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-cache-'));
+  const options = ['--storage-driver', 'vfs', '--root', join(root, 'r'), '--runroot', join(root, 'rr')];
+  spawnSync(process.execPath, ['--no-warnings', join(fresh, 'slipway.cjs'), ...options, 'images'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, SLIPWAY_WRITE_CODE_CACHE: '1' },
+  });
+  rmSync(root, { recursive: true, force: true });
+}

@@ -38,20 +38,24 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, ()
 const stdout = streamOutput(process.stdout, () => stop(BROKEN_PIPE, 'the reader of the output is gone'));
 const stderr = streamOutput(process.stderr, () => {});
 
-const code = await runProgram({
-  argv: process.argv.slice(2),
-  env: process.env,
-  cwd: process.cwd(),
-  get stdin() {
-    // Touching stdin opens it; most commands never read.
-    return process.stdin;
-  },
-  stdout,
-  stderr,
-  signal: abort.signal,
-  now: Date.now,
-  library: () => import('../index.ts'),
-});
-await Promise.all([stdout.flush(), stderr.flush()]);
-isOver = true;
-process.exit(forced ?? code);
+async function main(): Promise<void> {
+  const code = await runProgram({
+    argv: process.argv.slice(2),
+    env: process.env,
+    cwd: process.cwd(),
+    get stdin() {
+      // Touching stdin opens it; most commands never read.
+      return process.stdin;
+    },
+    stdout,
+    stderr,
+    signal: abort.signal,
+    now: Date.now,
+    library: () => import('../index.ts'),
+  });
+  await Promise.all([stdout.flush(), stderr.flush()]);
+  isOver = true;
+  process.exit(forced ?? code);
+}
+
+void main();
