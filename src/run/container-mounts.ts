@@ -16,7 +16,18 @@ import {
   statSync,
   symlinkSync,
 } from 'node:fs';
-import { AT_FDCWD, errnoOf, MS, mountCall, O_PATH, openat, S_IFDIR, S_IFMT } from '../sys/libc.ts';
+import {
+  AT_FDCWD,
+  errnoOf,
+  MNT_DETACH,
+  MS,
+  mountCall,
+  O_PATH,
+  openat,
+  S_IFDIR,
+  S_IFMT,
+  umountCall,
+} from '../sys/libc.ts';
 import { addMountAttributes, attachMountTree, cloneMountTree, descriptorPath, MOUNT_ATTR } from '../sys/mount-tree.ts';
 import { listDirectory, RootDirectory } from '../sys/root-directory.ts';
 import type { LaunchPlan, PlannedMount } from './launch-plan.ts';
@@ -53,13 +64,33 @@ export function openWorkshop(workshop: string, ttyGroup: number | undefined): st
   return workshop + WORKSHOP.proc;
 }
 
+/** Hides and protects in the fresh /proc what every plan wants hidden, ahead of need. The workshop must be the root. */
+export function hideKernelFiles(hidden: HiddenPaths): void {
+  using root = new RootDirectory('/');
+  const fresh = (path: string): string => path.replace(/^\/proc/, WORKSHOP.proc);
+  for (const path of hidden.readOnlyPaths) makeReadOnly(root, fresh(path));
+  for (const path of hidden.maskPaths) mask(root, fresh(path));
+}
+
+/** What is, or is to be, hidden and read-only. */
+export interface HiddenPaths {
+  readonly maskPaths: readonly string[];
+  readonly readOnlyPaths: readonly string[];
+}
+
 /**
  * Builds everything below the workshop's root directory, which by now is the pad's, and returns the path that is ready
  * to become the next one.
  * @param hostSys the caller's /sys, in case none can be mounted; left open
+ * @param done what `hideKernelFiles` did
  * @param onStep is told what is about to be done, for error messages
  */
-export function buildScenery(plan: LaunchPlan, hostSys: number, onStep: (step: string) => void): string {
+export function buildScenery(
+  plan: LaunchPlan,
+  hostSys: number,
+  done: HiddenPaths,
+  onStep: (step: string) => void,
+): string {
   onStep('attach the root filesystem');
   attachPrivate(plan.rootFd, openPath(WORKSHOP.root));
   using root = new RootDirectory(WORKSHOP.root);
@@ -80,8 +111,10 @@ export function buildScenery(plan: LaunchPlan, hostSys: number, onStep: (step: s
     attachPrivate(device.treeFd, openTarget(root, device.target, false));
   }
   onStep('hide host details');
-  for (const path of plan.readOnlyPaths) makeReadOnly(root, path);
-  for (const path of plan.maskPaths) for (const match of expand(root, path)) mask(root, match);
+  for (const path of without(done.readOnlyPaths, plan.readOnlyPaths)) uncover(root, path);
+  for (const path of without(done.maskPaths, plan.maskPaths)) uncover(root, path);
+  for (const path of without(plan.readOnlyPaths, done.readOnlyPaths)) makeReadOnly(root, path);
+  for (const path of without(plan.maskPaths, done.maskPaths)) for (const match of expand(root, path)) mask(root, match);
   if (plan.readOnlyRoot) withFd(root.open('.', O_PATH), (fd) => addMountAttributes(fd, MOUNT_ATTR.RDONLY, false));
   return WORKSHOP.root;
 }
@@ -227,6 +260,17 @@ function openIfAny(
   const stat = root.stat(path, true);
   if (stat === undefined) return undefined;
   return { fd: root.open(path, O_PATH), isDirectory: (stat.mode & S_IFMT) === S_IFDIR };
+}
+
+function without(paths: readonly string[], removed: readonly string[]): string[] {
+  return paths.filter((path) => !removed.includes(path));
+}
+
+/** Takes away what `mask` or `makeReadOnly` put on a path, when there was something to cover. */
+function uncover(root: RootDirectory, path: string): void {
+  const found = openIfAny(root, path);
+  if (found === undefined) return;
+  withFd(found.fd, (fd) => umountCall(descriptorPath(fd), MNT_DETACH));
 }
 
 function mask(root: RootDirectory, path: string): void {

@@ -44,7 +44,7 @@ import {
 import { openPipe, type SpawnResult, spawnHere, TRUSTED_PATH, waitForExit } from '../sys/spawn.ts';
 import { openTerminal } from '../sys/terminal.ts';
 import { findCommand } from './command-lookup.ts';
-import { buildScenery, openWorkshop } from './container-mounts.ts';
+import { buildScenery, hideKernelFiles, openWorkshop } from './container-mounts.ts';
 import { type LaunchPlan, PAD_STATE, type PadMessage, type PadSettings } from './launch-plan.ts';
 
 const settings = workerData as PadSettings;
@@ -126,6 +126,7 @@ function warm(): void {
   // Leaves the host's mounts now: a copy of them would keep busy what the main thread unmounts while this pad waits.
   step = 'leave the host';
   enterRoot(settings.workshop);
+  hideKernelFiles(settings);
   tell({ type: 'ready', threadId, keeperPid: keeper });
 }
 
@@ -159,7 +160,7 @@ function launch(plan: LaunchPlan): void {
     unshareCall(CLONE.NEWNET);
     bringLoopbackUp();
   }
-  const top = buildScenery(plan, hostSys, (next) => {
+  const top = buildScenery(plan, hostSys, settings, (next) => {
     step = next;
   });
   closeSync(hostSys);

@@ -11,6 +11,7 @@ import { BuilderError } from '../report/builder-error.ts';
 import { findProgram } from '../sys/host.ts';
 import { openPipe } from '../sys/spawn.ts';
 import { currentNamespace, idMapCovers } from '../sys/user-namespace.ts';
+import { maskedPaths, readOnlyPaths } from './hidden-paths.ts';
 import { type LaunchPlan, PAD_STATE, type PadMessage, type PadSettings } from './launch-plan.ts';
 
 /** Directories the pad may cover for itself; every Linux system has one of them. */
@@ -20,6 +21,8 @@ const TTY_GROUP = 5;
 
 type Message<T extends PadMessage['type']> = Extract<PadMessage, { type: T }>;
 type Handler = (message: PadMessage) => void;
+
+const isInProc = (path: string): boolean => path.startsWith('/proc/');
 
 let gnuEnv: boolean | undefined;
 
@@ -59,6 +62,8 @@ export class LaunchPad {
     this.#state = new Int32Array(state);
     const settings: PadSettings = {
       state,
+      maskPaths: maskedPaths({}).filter(isInProc),
+      readOnlyPaths: readOnlyPaths({}).filter(isInProc),
       workshop: workshop ?? '/mnt',
       ttyGroup: idMapCovers(TTY_GROUP, currentNamespace().gidMap) ? TTY_GROUP : undefined,
       envIgnoresSignals: envIgnoresSignals(),

@@ -56,6 +56,9 @@ export interface PadSettings {
   readonly workshop: string;
   /** One `Int32` of `PAD_STATE`, shared by both threads. */
   readonly state: SharedArrayBuffer;
+  /** Kernel files to hide and to make read-only while warming; a plan that wants them differently undoes it. */
+  readonly maskPaths: readonly string[];
+  readonly readOnlyPaths: readonly string[];
   /** Group that owns terminals, when it is mapped. */
   readonly ttyGroup: number | undefined;
   /** Whether the host's env(1) has --ignore-signal. */

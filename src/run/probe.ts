@@ -35,6 +35,8 @@ export interface ExecutorRequest {
   readonly runtime?: string | undefined;
   readonly runtimeFlags?: readonly string[];
   readonly noPivot?: boolean;
+  /** For isolation chroot: prepare the next run while one is going on. For builds; a single run only loses by it. */
+  readonly keepWarm?: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -81,7 +83,11 @@ export async function chooseExecutor(request: ExecutorRequest): Promise<ChosenEx
     throw unavailable(wanted, rejected);
   }
   const why = wanted === 'chroot' ? 'asked for' : 'no OCI runtime works here';
-  return { executor: new ChrootExecutor({ noPivot: options.noPivot, keepWarm: true }), why, rejected };
+  return {
+    executor: new ChrootExecutor({ noPivot: options.noPivot, keepWarm: request.keepWarm === true }),
+    why,
+    rejected,
+  };
 }
 
 function parseIsolation(text: string | undefined): Isolation | undefined {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ChrootExecutor } from '../../../src/run/chroot.ts';
 import { mayMount } from '../../../src/sys/user-namespace.ts';
@@ -53,6 +54,15 @@ describe('chroot', { skip: problem ?? false }, () => {
       processSpec(['sh', '-c', 'ulimit -Sn; ulimit -Hn'], { limits }),
     );
     assert.equal(out, '100\n200\n');
+  });
+
+  test('what is hidden can be shown, and more can be hidden', async () => {
+    const script =
+      'head -c1 /proc/keys | wc -c; (echo 0 >/proc/sys/vm/nosuch) 2>&1 | grep -c -i read-only; cat /data/secret';
+    const more = { unmaskPaths: ['/proc/keys', '/proc/sys'], maskPaths: ['/data/secret'] };
+    writeFileSync(join(root, 'data/secret'), 'secret');
+    const { out } = await execute(new ChrootExecutor(), root, processSpec(['sh', '-c', script], more));
+    assert.equal(out, '1\n0\n');
   });
 
   test('refuses a mount propagation that is a mount option', async () => {
