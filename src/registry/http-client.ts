@@ -12,6 +12,8 @@ import { isPassingErrno } from './retry.ts';
 
 export const HEADERS_TIMEOUT_MS = 30_000;
 export const IDLE_TIMEOUT_MS = 30_000;
+/** Bodies up to this size are read and thrown away rather than cut off. */
+const MAX_DISCARDED_BYTES = 16 * 1024;
 /** Fewer bytes than this in one idle period count as standstill: one byte a second must not hold a build for days. */
 const MIN_BYTES_PER_PERIOD = 4096;
 
@@ -78,8 +80,9 @@ export async function exchange(request: HttpRequest): Promise<HttpResponse> {
       body: timedBody(request, stream, detach),
       discard: () => {
         detach();
-        // An empty body ends by itself and its connection is used again; anything else is not worth reading.
-        if (response.headers.get('content-length') === '0' || method === 'HEAD') stream.resume();
+        // A short body is let run out, so that its connection (and TLS session) is used again.
+        const length = Number(response.headers.get('content-length') ?? Number.NaN);
+        if (method === 'HEAD' || length <= MAX_DISCARDED_BYTES) stream.resume();
         else stream.destroy();
       },
     };

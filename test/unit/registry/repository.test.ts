@@ -351,6 +351,20 @@ describe('openRepository', () => {
     );
   });
 
+  it('one connection serves requests that follow each other', async () => {
+    await using registry = await FakeRegistry.start();
+    const image = sampleImage();
+    const ports = new Set<number | undefined>();
+    registry.intercept = (_seen, _response, request) => {
+      ports.add(request.socket.remotePort);
+      return false;
+    };
+    await using repository = repositoryOf(registry, { creds: { username: 'u', password: 'p' } });
+    await storeImage(image, repository, 'x');
+    for (const [d] of image.blobs) await repository.exists(d);
+    assert.equal(ports.size, 1);
+  });
+
   it('a short name has no repository', () => {
     assert.throws(
       () => openRepository(parseReference('alpine')),
