@@ -1,4 +1,6 @@
 /** Showing a working container's root filesystem: for one verb, or until `umount`. */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { MountedRootfs } from '../rootfs/snapshotter.ts';
 import { listMounts, unmount } from '../sys/mount.ts';
 import { editContainer, requireContainer } from './container-store.ts';
@@ -23,12 +25,20 @@ export async function openRootfs(engine: Engine, container: WorkingContainer): P
   return engine.snapshots.mount(container.id);
 }
 
+/** A plain directory needs no mount; an overlay gets a place that no other process sweeps. */
+function lastingPlace(engine: Engine, container: WorkingContainer): string | undefined {
+  if (engine.snapshots.driver === 'vfs') return undefined;
+  const path = join(engine.store.containers.directoryOf(container.id), 'merged');
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  return path;
+}
+
 /** Mounts and leaves it mounted. @returns the path, the same when it was mounted before */
 export async function mountContainer(engine: Engine, nameOrId: string): Promise<string> {
   const after = await editContainer(engine, nameOrId, async (before) => {
     if (visibleMount(engine, before) !== undefined) return before;
     // Deliberately not disposed: `umount` ends it.
-    const mounted = await engine.snapshots.mount(before.id);
+    const mounted = await engine.snapshots.mount(before.id, lastingPlace(engine, before));
     return { ...before, mountPoint: mounted.path };
   });
   return after.mountPoint!;
@@ -39,7 +49,10 @@ export async function umountContainer(engine: Engine, nameOrId: string): Promise
   const { id } = requireContainer(engine, nameOrId);
   await editContainer(engine, id, (before) => {
     if (before.mountPoint === undefined) return before;
-    if (engine.snapshots.driver !== 'vfs') unmount(before.mountPoint);
+    if (engine.snapshots.driver !== 'vfs') {
+      unmount(before.mountPoint);
+      for (const path of [before.mountPoint, `${before.mountPoint}.work`]) rmSync(path, { recursive: true, force: true });
+    }
     return { ...before, mountPoint: undefined };
   });
   return id;

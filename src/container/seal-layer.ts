@@ -59,6 +59,12 @@ export async function sealLayer(engine: Engine, key: string, o: SealOptions): Pr
     if (adopted && (o.times.mtime !== undefined || o.times.clampMtime !== undefined)) await restamp(changes, options);
   }
   const chain = chainIdOf(o.baseChain, diffId);
+  const existing = store.layers.snapshotOf(chain) as SnapshotId | undefined;
+  if (existing !== undefined && (await snapshots.has({ id: existing }))) {
+    // The same layer on the same base is there: one snapshot of it is enough.
+    if (o.copy !== true) await snapshots.removeActive(key);
+    return { layer: { diffId, size }, snapshot: existing, chain };
+  }
   const snapshot = adopted
     ? await snapshots.seal(key, { copy: o.copy === true })
     : await rebuild(engine, key, o, options);

@@ -2,14 +2,15 @@
  * Snapshots as stacks of directories that overlayfs shows as one. Preparing costs a mkdir, sealing a rename, and the
  * difference is what lies in the upper directory.
  */
-import { closeSync } from 'node:fs';
+import { closeSync, mkdirSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Cancellable } from '../spec/target.ts';
 import { AT_FDCWD, openat } from '../sys/libc.ts';
 import { bindMount, unmount } from '../sys/mount.ts';
 import { cloneDirectoryAttributes, cloneTree } from './clone-tree.ts';
 import { mountOverlay } from './overlay-mount.ts';
-import { SnapshotDirectory, type SnapshotRef } from './snapshot-directory.ts';
+import { removeTree } from './remove-tree.ts';
+import { type MountPlace, SnapshotDirectory, type SnapshotRef } from './snapshot-directory.ts';
 import type { ChangeSource, MountedRootfs, SnapshotId, Snapshotter } from './snapshotter.ts';
 
 /** More would be refused by the kernel (OVL_MAX_STACK). */
@@ -57,10 +58,10 @@ export class OverlaySnapshotter implements Snapshotter {
       );
     }
     const { root } = this.#directory;
-    const place = this.#directory.mountPlace();
-    const target = at ?? place.merged;
+    const place = at === undefined ? this.#directory.mountPlace() : lastingPlace(at);
+    const target = place.merged;
     // Relative to the directory of the links, so that these are as short as can be.
-    const beside = (path: string): string => `..${path.slice(root.length)}`;
+    const beside = (path: string): string => (path.startsWith(`${root}/`) ? `..${path.slice(root.length)}` : path);
     try {
       mountOverlay({
         base: this.#directory.links,
@@ -119,6 +120,13 @@ export class OverlaySnapshotter implements Snapshotter {
   async list(): ReturnType<Snapshotter['list']> {
     return { sealed: this.#directory.sealed(), active: this.#directory.active() };
   }
+}
+
+/** A mount that outlives its process: nobody's lock says it is in use, so nothing of it lies where sweeps look. */
+function lastingPlace(at: string): MountPlace {
+  const work = `${at}.work`;
+  mkdirSync(work, { recursive: true, mode: 0o700 });
+  return { merged: at, work, [Symbol.dispose]: () => removeTree(work) };
 }
 
 /** The snapshot and those of its ancestors that are above `base` (default: its parent), newest first. */

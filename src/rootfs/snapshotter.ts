@@ -45,7 +45,10 @@ export interface Snapshotter {
   readonly driver: 'overlay' | 'vfs';
   /** Makes an active snapshot. @throws `snapshot.not-known` for an unknown parent */
   prepare(key: string, parent: SnapshotId | undefined, o?: Cancellable): Promise<void>;
-  /** Shows an active snapshot read-write. `at`: a directory to mount on instead of one of the driver's own. */
+  /**
+   * Shows an active snapshot read-write. `at`: an existing directory on the store's file system to mount on instead of
+   * one of the driver's own; such a mount may outlive the process, and `<at>.work` beside it belongs to it.
+   */
   mount(key: string, at?: string): Promise<MountedRootfs>;
   /** Shows a sealed snapshot read-only; undefined shows an empty directory. */
   view(id: SnapshotId | undefined): Promise<MountedRootfs>;
