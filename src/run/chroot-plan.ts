@@ -7,6 +7,7 @@ import type { ProcessSpec, RunMount } from '../spec/process-spec.ts';
 import type { CleanupStack } from '../sys/dispose.ts';
 import { errnoOf, MS } from '../sys/libc.ts';
 import { cloneMountTree, MOUNT_ATTR } from '../sys/mount-tree.ts';
+import { hasLimit } from '../sys/resource-limit.ts';
 import { capabilityNumbers } from './capabilities.ts';
 import { maskedPaths, readOnlyPaths } from './hidden-paths.ts';
 import type { LaunchPlan, PlannedMount } from './launch-plan.ts';
@@ -49,7 +50,7 @@ export function planLaunch(
     noPivot,
     fds,
     terminal: process.terminal,
-    holdForLimits: process.limits.length > 0,
+    holdForLimits: process.limits.some(({ name, soft, hard }) => !hasLimit(name, soft, hard)),
   };
 }
 

@@ -11,7 +11,7 @@ import { BuilderError } from '../report/builder-error.ts';
 import type { ExitStatus, ProcessSpec } from '../spec/process-spec.ts';
 import type { Cancellable } from '../spec/target.ts';
 import { CleanupStack } from '../sys/dispose.ts';
-import { setLimitOf } from '../sys/resource-limit.ts';
+import { hasLimit, setLimitOf } from '../sys/resource-limit.ts';
 import { planLaunch } from './chroot-plan.ts';
 import type { Executor, ProcessIo } from './executor.ts';
 import { type LaunchPad, launchError, takeLaunchPad, warmLaunchPad } from './launch-pad.ts';
@@ -120,7 +120,10 @@ class Launch {
       }
       try {
         if (pid === undefined) throw new BuilderError('run.start-failed', 'the process to limit was not found');
-        for (const { name, soft, hard } of this.#process.limits) setLimitOf(pid, name, soft, hard);
+        const { limits, user } = this.#process;
+        for (const { name, soft, hard } of limits) {
+          if (!hasLimit(name, soft, hard)) setLimitOf(pid, name, soft, hard, user);
+        }
       } catch (error) {
         this.#limitError = error;
         this.#pad.kill();

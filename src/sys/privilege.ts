@@ -84,6 +84,26 @@ export function setIdentity(uid: number, gid: number, groups: readonly number[])
   rawSyscall(callNumber('setresuid'), uid, uid, uid);
 }
 
+const KEEP = -1;
+const PR_SET_DUMPABLE = 4;
+
+/** Runs `body` with this thread's real and effective ids changed, and changes them back. Nothing else may run meanwhile. */
+export function borrowIdentity(uid: number, gid: number, body: () => void): void {
+  rawSyscall(callNumber('setresgid'), gid, gid, KEEP);
+  try {
+    rawSyscall(callNumber('setresuid'), uid, uid, KEEP);
+    try {
+      body();
+    } finally {
+      rawSyscall(callNumber('setresuid'), 0, 0, KEEP);
+    }
+  } finally {
+    rawSyscall(callNumber('setresgid'), 0, 0, KEEP);
+    // A change of identity makes the kernel hide /proc/self from us.
+    prctl(PR_SET_DUMPABLE, 1);
+  }
+}
+
 /** No program started from here on gains rights by setuid bits or file capabilities. */
 export function forbidNewPrivileges(): void {
   prctl(PR_SET_NO_NEW_PRIVS, 1);

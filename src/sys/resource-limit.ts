@@ -1,6 +1,7 @@
 /** Limits of another process. @see prlimit(2) */
 import { BuilderError } from '../report/builder-error.ts';
-import { check, lazy } from './libc.ts';
+import { check, errnoOf, lazy } from './libc.ts';
+import { borrowIdentity } from './privilege.ts';
 
 const cPrlimit = lazy('int prlimit(int, int, const uint8_t*, uint8_t*)');
 const UNLIMITED = 0xffffffffffffffffn;
@@ -32,10 +33,37 @@ function resourceNumber(name: string): number {
   return number;
 }
 
-/** Sets soft and hard limit; -1 is unlimited. Raising a hard limit needs CAP_SYS_RESOURCE on the host. */
-export function setLimitOf(pid: number, name: string, soft: number, hard: number): void {
+const value = (limit: number): bigint => (limit === -1 ? UNLIMITED : BigInt(limit));
+
+/** Whether this process, and so whatever it starts, already has that limit. */
+export function hasLimit(name: string, soft: number, hard: number): boolean {
   const pair = Buffer.alloc(16);
-  pair.writeBigUInt64LE(soft === -1 ? UNLIMITED : BigInt(soft), 0);
-  pair.writeBigUInt64LE(hard === -1 ? UNLIMITED : BigInt(hard), 8);
-  check(cPrlimit(pid, resourceNumber(name), pair, null), `set the limit ${name} to ${soft}:${hard}`);
+  check(cPrlimit(0, resourceNumber(name), null, pair), `read the limit ${name}`);
+  return pair.readBigUInt64LE(0) === value(soft) && pair.readBigUInt64LE(8) === value(hard);
+}
+
+/**
+ * Sets soft and hard limit of a child that runs as `owner`; -1 is unlimited. Raising a hard limit needs
+ * CAP_SYS_RESOURCE on the host.
+ */
+export function setLimitOf(
+  pid: number,
+  name: string,
+  soft: number,
+  hard: number,
+  owner: { readonly uid: number; readonly gid: number },
+): void {
+  const pair = Buffer.alloc(16);
+  pair.writeBigUInt64LE(value(soft), 0);
+  pair.writeBigUInt64LE(value(hard), 8);
+  const set = (): void => {
+    check(cPrlimit(pid, resourceNumber(name), pair, null), `set the limit ${name} to ${soft}:${hard}`);
+  };
+  try {
+    set();
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM' || owner.uid === 0) throw error;
+    // Root without CAP_SYS_RESOURCE may not, but whoever has the process's own ids may.
+    borrowIdentity(owner.uid, owner.gid, set);
+  }
 }

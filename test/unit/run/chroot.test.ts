@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ChrootExecutor } from '../../../src/run/chroot.ts';
@@ -46,15 +46,21 @@ describe('chroot', { skip: problem ?? false }, () => {
     assert.deepEqual({ out, status }, { out: 'yes\r\n', status: { kind: 'exited', code: 0 } });
   });
 
-  test('limits hold for the process and not for us', async () => {
-    const limits = [{ name: 'nofile', soft: 100, hard: 200 }];
-    const { out } = await execute(
-      new ChrootExecutor(),
-      root,
-      processSpec(['sh', '-c', 'ulimit -Sn; ulimit -Hn'], { limits }),
-    );
-    assert.equal(out, '100\n200\n');
-  });
+  for (const uid of [0, 1000]) {
+    test(`limits hold for a process of user ${uid} and not for us`, async () => {
+      const limits = [{ name: 'nofile', soft: 100, hard: 200 }];
+      const more = { limits, user: { uid, gid: uid, groups: [] } };
+      const { out } = await execute(
+        new ChrootExecutor(),
+        root,
+        processSpec(['sh', '-c', 'ulimit -Sn; ulimit -Hn; ls /dev'], more),
+      );
+      assert.match(out, /^100\n200\n/);
+      assert.doesNotMatch(out, /gate/);
+      assert.doesNotMatch(readFileSync('/proc/self/limits', 'utf8'), /Max open files +100 /);
+      assert.equal(process.getuid?.(), 0);
+    });
+  }
 
   test('what is hidden can be shown, and more can be hidden', async () => {
     const script =
