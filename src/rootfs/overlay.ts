@@ -3,6 +3,7 @@
  * difference is what lies in the upper directory.
  */
 import { closeSync, mkdirSync } from 'node:fs';
+import { relative } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Cancellable } from '../spec/target.ts';
 import { AT_FDCWD, openat } from '../sys/libc.ts';
@@ -57,11 +58,10 @@ export class OverlaySnapshotter implements Snapshotter {
         },
       );
     }
-    const { root } = this.#directory;
     const place = at === undefined ? this.#directory.mountPlace() : lastingPlace(at);
     const target = place.merged;
     // Relative to the directory of the links, so that these are as short as can be.
-    const beside = (path: string): string => (path.startsWith(`${root}/`) ? `..${path.slice(root.length)}` : path);
+    const beside = (path: string): string => relative(this.#directory.links, path);
     try {
       mountOverlay({
         base: this.#directory.links,
