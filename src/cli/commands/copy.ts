@@ -14,6 +14,7 @@ export function add(c: CommandContext): Promise<number> {
 
 async function put(c: CommandContext, verb: 'copy' | 'add'): Promise<number> {
   const [container, ...words] = c.args;
+  if (words.length === 0) throw new UsageError('src must be specified');
   // One word alone is a source; it goes to the working directory.
   const destination = words.length > 1 ? words.pop() : undefined;
   const options = await copyOptions(c);

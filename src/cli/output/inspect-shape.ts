@@ -3,7 +3,8 @@ import type { Shape } from './go-value.ts';
 
 const STRINGS: Shape = { list: 'string' };
 const LABELS: Shape = { map: 'string' };
-const SET: Shape = { map: 'any' };
+/** Go's sets are maps to nothing. */
+const SET: Shape = { map: { struct: 'struct {}', fields: [] } };
 
 const OCI_CONFIG: Shape = {
   struct: 'v1.ImageConfig',

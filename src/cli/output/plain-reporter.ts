@@ -66,19 +66,23 @@ export class PlainReporter implements Reporter {
     to.write(filter.filter(event.data));
   }
 
-  /** One line when a thing begins; nothing when it ends. Every copy begins and ends with the same lines. */
+  /**
+   * One line when a thing begins; nothing when it ends. Every copy begins and ends with the same lines, and what is
+   * copied twice on one way, through the store and on, is told once.
+   */
   #transfer(event: Extract<BuildEvent, { type: 'transfer' }>): void {
+    const { label, state } = event;
     if (!this.#isCopying) {
+      if (label === LAST_LINE) return;
       this.#isCopying = true;
       this.#seen.clear();
-      if (event.label !== FIRST_LINE) this.#o.stderr.write(`${FIRST_LINE}\n`);
+      this.#seen.add(FIRST_LINE);
+      this.#o.stderr.write(`${FIRST_LINE}\n`);
     }
-    const key = `${event.id} ${event.label}`;
-    if (!this.#seen.has(key)) {
-      this.#seen.add(key);
-      const note = event.state === 'skipped' ? ' skipped: already exists' : '';
-      this.#o.stderr.write(`${event.label}${note}\n`);
+    if (!this.#seen.has(label)) {
+      this.#seen.add(label);
+      this.#o.stderr.write(`${label}${state === 'skipped' ? ' skipped: already exists' : ''}\n`);
     }
-    if (event.label === LAST_LINE && event.state !== 'started') this.#isCopying = false;
+    if (label === LAST_LINE) this.#isCopying = false;
   }
 }

@@ -482,3 +482,34 @@ describe('login and logout', () => {
     assert.equal((await slipway(['logout'], { library })).stderr, 'Error: registry must be given\n');
   });
 });
+
+describe('doctor', () => {
+  const report = {
+    checks: [
+      { name: 'user-namespaces', state: 'ok', found: 'allowed' },
+      { name: 'runc', state: 'missing', found: 'not installed', remedy: 'apt-get install runc' },
+    ],
+    isolation: 'chroot',
+    why: 'no runtime',
+    driver: 'overlay',
+  };
+  const library = (isolation: string) => ({ hostReport: async () => ({ ...report, isolation }) });
+  it('prints checks, remedies and what follows', async () => {
+    const { code, stdout } = await slipway(['doctor'], { library: library('chroot') });
+    assert.equal(code, 0);
+    assert.equal(
+      stdout,
+      `ok       user-namespaces  allowed
+missing  runc             not installed
+         help: apt-get install runc
+
+isolation: chroot (no runtime)
+storage driver: overlay
+`,
+    );
+  });
+  it('fails when nothing could be run', async () => {
+    const { code, stdout } = await slipway(['doctor', '--json'], { library: library('none') });
+    assert.deepEqual([code, JSON.parse(stdout).driver], [1, 'overlay']);
+  });
+});

@@ -105,7 +105,12 @@ const INSPECTION = {
     created: '2026-11-21T08:05:24.472182594Z',
     architecture: 'amd64',
     os: 'linux',
-    config: { Env: ['PATH=/bin'], Cmd: ['/bin/sh'], Labels: { 'io.buildah.version': '1.28.2' } },
+    config: {
+      ExposedPorts: { '80/tcp': {} },
+      Env: ['PATH=/bin'],
+      Cmd: ['/bin/sh'],
+      Labels: { 'io.buildah.version': '1.28.2' },
+    },
     rootfs: { type: 'layers', diff_ids: ['sha256:75'] },
     history: [{ created: '2026-11-21T08:05:24.32890827Z', created_by: 'COPY', empty_layer: true }],
   },
@@ -116,7 +121,7 @@ const INSPECTION = {
 const INSPECTED: readonly [string, string][] = [
   [
     '{{.OCIv1}}',
-    '{2026-11-21 08:05:24.472182594 +0000 UTC  amd64  linux  [] { map[] [PATH=/bin] [] [/bin/sh] map[]  map[io.buildah.version:1.28.2]  false} {layers [sha256:75]} [{2026-11-21 08:05:24.32890827 +0000 UTC COPY   true}]}',
+    '{2026-11-21 08:05:24.472182594 +0000 UTC  amd64  linux  [] { map[80/tcp:{}] [PATH=/bin] [] [/bin/sh] map[]  map[io.buildah.version:1.28.2]  false} {layers [sha256:75]} [{2026-11-21 08:05:24.32890827 +0000 UTC COPY   true}]}',
   ],
   ['{{.OCIv1.Config.Entrypoint}} {{.OCIv1.Config.Volumes}}', '[] map[]'],
   ['{{.OCIv1.Created}}', '2026-11-21 08:05:24.472182594 +0000 UTC'],
@@ -127,6 +132,7 @@ const INSPECTED: readonly [string, string][] = [
   ['{{.Docker.Config.Healthcheck}}', '&{[CMD x] 0s 0s 30s 0s 0}'],
   ['{{.OCIv1.Author}}x{{.Container}}', 'x'],
   ['{{json .OCIv1.Config.Cmd}}', '["/bin/sh"]'],
+  ['{{.OCIv1.Config.ExposedPorts}}', 'map[80/tcp:{}]'],
   ['{{.IDMappingOptions}}', '{false false [] [] false {0 0   [] []}}'],
 ];
 

@@ -92,6 +92,14 @@ Writing manifest to image destination
 `;
     assert.equal(play([...copy('1'), ...copy('1')], 'plain').stderr, one + one);
   });
+  it('tells once what is copied through the store and on', () => {
+    const labels = ['Copying config sha256:cc', 'Getting image source signatures', 'Copying config sha256:cc'];
+    const last = 'Writing manifest to image destination';
+    const events = [...labels, last, last].map(
+      (label): BuildEvent => ({ type: 'transfer', id: label, label, state: 'done' }),
+    );
+    assert.equal(play(events, 'plain').stderr, `Getting image source signatures\nCopying config sha256:cc\n${last}\n`);
+  });
   it('neutralises what commands print on a terminal', () => {
     assert.match(play(BUILD, 'plain', { tty: true }).stdout, /\nout\n/);
   });
