@@ -98,12 +98,12 @@ export class Rig implements AsyncDisposable {
    */
   mountedTree(container: string): TreeEntry[] {
     const lister = join(this.installation.folder, 'build/test/support/list-tree.js');
-    const flags = this.storeFlags.map(quote).join(' ');
-    const script = `${quote(process.execPath)} ${quote(lister)} "$(${quote(this.program)} ${flags} mount ${quote(container)})"`;
-    const words = this.account.kind === 'root' ? undefined : ['unshare', 'sh', '-c', script];
-    const text = words === undefined ? this.command('/bin/sh', ['-c', script]) : this.must(words).stdout;
-    this.must(['umount', container]);
-    return JSON.parse(text) as TreeEntry[];
+    const builder = [this.program, ...this.storeFlags].map(quote).join(' ');
+    const name = quote(container);
+    const list = `${quote(process.execPath)} ${quote(lister)} "$folder"`;
+    const script = `set -e; folder=$(${builder} mount ${name}); ${list}; ${builder} umount ${name} >&2`;
+    if (this.account.kind === 'root') return JSON.parse(this.command('/bin/sh', ['-c', script])) as TreeEntry[];
+    return JSON.parse(this.must(['unshare', 'sh', '-c', script]).stdout) as TreeEntry[];
   }
 
   /** The tree of an image: a working container made from it, mounted, listed and removed. */
