@@ -39,7 +39,7 @@ export class IdMap {
       'layer.id-unmapped',
       `cannot give ${JSON.stringify(name)} the ${kind} ${id}: this user namespace maps only ${kind}s ${this.#texts[kind]}`,
       {
-        hint: `add a range to /etc/sub${kind} for this user, or ignore owners (--storage-opt ignore_chown_errors=true)`,
+        hint: `give this user a larger range in /etc/sub${kind}`,
         facts: { [kind]: id, map: this.#texts[kind], path: name },
       },
     );

@@ -11,7 +11,6 @@ export { overlaySupported };
 /**
  * Opens the snapshots below `root`, a directory that belongs to this driver alone and is made if missing.
  * Garbage of killed processes is removed.
- * @throws `driver.unavailable` when overlay mounts do not work there
  */
 export async function openSnapshotter(driver: Snapshotter['driver'], root: string): Promise<Snapshotter> {
   mkdirSync(root, { recursive: true, mode: 0o700 });
@@ -35,6 +34,6 @@ export function requireDriver(driver: Snapshotter['driver'], root: string): void
   const reason = overlaySupported(root);
   if (reason === undefined) return;
   throw new BuilderError('driver.unavailable', `the overlay driver cannot work at ${JSON.stringify(root)}: ${reason}`, {
-    hint: 'use --storage-driver vfs, or run inside a user namespace (buildah unshare style)',
+    hint: 'use --storage-driver vfs',
   });
 }

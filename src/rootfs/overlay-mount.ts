@@ -22,7 +22,7 @@ import {
 import { unmount } from '../sys/mount.ts';
 import { removeTree } from './remove-tree.ts';
 
-/** All paths are relative to `base`, which must not contain anything but what the store made. */
+/** Paths of layers and work directories are relative to `base`. */
 export interface OverlayMount {
   readonly base: string;
   /** Topmost first. */

@@ -71,6 +71,11 @@ export interface Snapshotter {
   removeActive(key: string): Promise<void>;
   /** Children must be gone first; the caller (garbage collection) sees to that. */
   removeSealed(id: SnapshotId): Promise<void>;
+  /**
+   * Writes all snapshots to disk. Nothing before this survives a power failure for certain: flushing each would stop a
+   * build for as long as its data takes to be written.
+   */
+  flush(): Promise<void>;
   /** All sealed snapshots with their parents, and all active keys with theirs. */
   list(): Promise<{
     readonly sealed: ReadonlyMap<SnapshotId, SnapshotId | undefined>;

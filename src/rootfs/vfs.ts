@@ -82,6 +82,10 @@ export class VfsSnapshotter implements Snapshotter {
     this.#directory.remove({ id });
   }
 
+  async flush(): Promise<void> {
+    this.#directory.flush();
+  }
+
   async list(): ReturnType<Snapshotter['list']> {
     return { sealed: this.#directory.sealed(), active: this.#directory.active() };
   }

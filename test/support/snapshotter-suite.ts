@@ -153,6 +153,7 @@ export function snapshotterSuite(driver: Driver): void {
       const snapshots = snapshotter(driver, root);
       const id = await sealScript(snapshots, 'a', undefined, 'mkdir -p d/e; touch d/e/f; chmod 0 d');
       await snapshots.prepare('b', id);
+      await snapshots.flush();
       await snapshots.removeActive('b');
       await snapshots.removeActive('b');
       await snapshots.removeSealed(id);
