@@ -1,7 +1,7 @@
 /** The same command lines given to Buildah and to Slipway: same exit codes, same bytes on stdout, ids aside. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -137,7 +137,8 @@ class Tool {
 
   constructor(command: string) {
     this.#command = command;
-    this.dir = mkdtempSync(join(tmpdir(), 'slipway-like-'));
+    // Lower case: Buildah 1.28 makes the name of a pulled layout from its path.
+    this.dir = join(tmpdir(), `slipway-like-${process.pid}-${command === SLIPWAY ? 'ours' : 'theirs'}`);
     const ctx = join(this.dir, 'ctx');
     mkdirSync(join(ctx, 'bin'), { recursive: true });
     copyFileSync(BUSYBOX, join(ctx, 'bin/busybox'));

@@ -162,8 +162,9 @@ export class TtyReporter implements Reporter {
     this.#timer = undefined;
     if (this.#isOver) return;
     const lines = this.#frame();
-    this.#erase();
-    this.#o.stderr.write(`\x1b[?25l${lines.map((line) => `${line}\n`).join('')}`);
+    // One write, so that no terminal shows the moment in between; the cursor stays hidden until the frame goes.
+    const up = this.#frameHeight === 0 ? '\x1b[?25l' : `\x1b[${this.#frameHeight}A\x1b[0J`;
+    this.#o.stderr.write(`${up}${lines.map((line) => `${line}\n`).join('')}`);
     this.#frameHeight = lines.length;
     if (this.#running.size + this.#transfers.size > 0) {
       this.#timer = setTimeout(() => this.#redraw(), REDRAW_MS).unref();
