@@ -8,7 +8,6 @@
  * ```
  */
 export { type Builder, openBuilder } from './builder.ts';
-export { getLogin, logout } from './credentials.ts';
 export type {
   BuilderOptions,
   BuildOptions,
@@ -31,6 +30,8 @@ export type {
   RunOptions,
 } from './container/verb-options.ts';
 export type { BaseImage, RunDefaults, WorkingContainer } from './container/working-container.ts';
+export { getLogin, logout } from './credentials.ts';
+export { type HostCheck, type HostReport, hostReport } from './host-report.ts';
 export { BuilderError, isBuilderError } from './report/builder-error.ts';
 export type { Diagnostic } from './report/diagnostic.ts';
 export { ERROR_CODES, type ErrorCode } from './report/error-codes.ts';

@@ -2,9 +2,9 @@
  * Remembered steps. A key is the digest of what a step reads; the inputs themselves are kept with the result, so that a
  * miss can be explained by the first one that differs.
  */
+import { chainSnapshot } from '../container/chain-snapshot.ts';
 import type { Engine } from '../container/engine.ts';
 import type { StepResult } from '../container/step-result.ts';
-import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import { type Digest, digestOf } from '../spec/digest.ts';
 import type { StepInput } from '../store/step-table.ts';
 
@@ -38,8 +38,10 @@ export class BuildCache {
     if (!this.#reads) return undefined;
     const result = this.#engine.store.steps.get(key.digest)?.result;
     if (result === undefined) return undefined;
-    if (result.snapshot === undefined) return result;
-    return (await this.#engine.snapshots.has({ id: result.snapshot as SnapshotId })) ? result : undefined;
+    const { layer, chain } = result;
+    if (layer === undefined || chain === undefined) return result;
+    const snapshot = await chainSnapshot(this.#engine, chain, layer.diffId);
+    return snapshot === undefined ? undefined : { ...result, snapshot };
   }
 
   save(key: StepKey, result: StepResult): void {

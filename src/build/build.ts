@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { squashLayer } from '../container/commit.ts';
+import { emitCopies, emitTransfer, squashLayer } from '../container/commit.ts';
 import type { Engine } from '../container/engine.ts';
 import { baseAnnotations } from '../container/from.ts';
 import { findIgnoreFile, readIgnoreRules } from '../container/ignore-rules.ts';
@@ -21,9 +21,9 @@ import { consumedArgs } from '../dockerfile/evaluate.ts';
 import { buildInstructions } from '../dockerfile/instructions.ts';
 import { parseDockerfile } from '../dockerfile/parser.ts';
 import { findTarget, neededStages, planStages, type Stage, type StagePlan, stageLabel } from '../dockerfile/stages.ts';
+import { serializeConfig } from '../image/serialize-config.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { schedule } from '../solver/schedule.ts';
-import { serializeConfig } from '../image/serialize-config.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { chainIdOfAll, digestOf, hexOf } from '../spec/digest.ts';
 import { applyEdits, setEnv, setLabel, unsetEnv, unsetLabel, without } from '../spec/edit-config.ts';
@@ -152,12 +152,18 @@ class BuildRun implements AsyncDisposable {
       signal: this.#engine.signal,
     });
     this.#statCache?.save();
-    this.#warnUnusedArguments();
     return this.#done.get(target)!;
   }
 
   async #stage(stage: Stage, signal: AbortSignal): Promise<void> {
     const engine: Engine = { ...this.#engine, signal };
+    const { needed } = this.#r;
+    const prefix = needed.length > 1 ? `[${needed.indexOf(stage.index) + 1}/${needed.length}] ` : '';
+    engine.emit({
+      type: 'step-line',
+      step: `${stage.index}.1`,
+      text: `${prefix}STEP 1/${stage.instructions.length + 1}: ${this.#fromText(stage)}`,
+    });
     const base = await this.#base(engine, stage);
     const options = this.#o;
     await using root = new StageRoot(engine, base.layers, this.#times.layer, base.unpack);
@@ -190,14 +196,12 @@ class BuildRun implements AsyncDisposable {
       tlsVerify: options.tlsVerify,
       certDir: options.certDir,
     });
-    const { needed } = this.#r;
-    const position = needed.indexOf(stage.index) + 1;
     const isTarget = stage.index === this.#r.target;
     const result = await buildStage({
       engine,
       plan: this.#r.plan,
       stage,
-      prefix: needed.length > 1 ? `[${position}/${needed.length}] ` : '',
+      prefix,
       layers: options.layers === true,
       format: options.format ?? 'oci',
       times: this.#times,
@@ -206,11 +210,11 @@ class BuildRun implements AsyncDisposable {
       baseConfig: base.config,
       parent: base.parent,
       baseName: base.name,
-      fromText: base.fromText,
       root,
       actions,
       identify: (config) => (isTarget ? this.#finalId(config) : idOf(config, options.format ?? 'oci')),
-      onCommit: isTarget ? () => this.#sayCommit() : undefined,
+      onCommit: isTarget ? () => this.#sayCommit(prefix) : undefined,
+      isBase: options.layers === true || this.#isBase(stage),
     });
     this.#done.set(stage.index, result);
   }
@@ -221,9 +225,21 @@ class BuildRun implements AsyncDisposable {
     return idOf({ ...this.#finalConfig(config, created), created }, this.#o.format ?? 'oci');
   }
 
-  #sayCommit(): void {
+  /** Whether another stage that is built stands on this one. */
+  #isBase(stage: Stage): boolean {
+    return this.#r.needed.some((index) => {
+      const { base } = this.#r.plan.stages[index]!;
+      return base.kind === 'stage' && base.index === stage.index;
+    });
+  }
+
+  #sayCommit(prefix: string): void {
     const [first] = this.#o.tags ?? [];
-    this.#engine.emit({ type: 'step-line', step: 'commit', text: first === undefined ? 'COMMIT' : `COMMIT ${first}` });
+    this.#engine.emit({
+      type: 'step-line',
+      step: 'commit',
+      text: `${prefix}${first === undefined ? 'COMMIT' : `COMMIT ${first}`}`,
+    });
   }
 
   #stageState(index: number): { readonly state: LayerState; readonly name: string } {
@@ -232,12 +248,18 @@ class BuildRun implements AsyncDisposable {
     return { state: result.root, name: stageLabel(this.#r.plan.stages[index]!) };
   }
 
-  async #base(engine: Engine, stage: Stage): Promise<BaseOfStage> {
+  /** The FROM line as shown: a stage is named by the image it came to. */
+  #fromText(stage: Stage): string {
     const text = stage.from.raw.text.text;
+    if (stage.index === this.#r.plan.stages[0]!.index && this.#o.from !== undefined) return `FROM ${this.#o.from}`;
+    if (stage.base.kind !== 'stage') return text;
+    return text.replace(stage.from.image.text, this.#done.get(stage.base.index)?.imageId ?? stage.from.image.text);
+  }
+
+  async #base(engine: Engine, stage: Stage): Promise<BaseOfStage> {
     const isFirst = stage.index === this.#r.plan.stages[0]!.index;
     const source =
       isFirst && this.#o.from !== undefined ? ({ kind: 'image', reference: this.#o.from } as const) : stage.base;
-    const override = isFirst && this.#o.from !== undefined ? `FROM ${this.#o.from}` : text;
     switch (source.kind) {
       case 'scratch':
         return {
@@ -246,24 +268,21 @@ class BuildRun implements AsyncDisposable {
           config: undefined,
           parent: undefined,
           name: undefined,
-          fromText: override,
         };
       case 'stage': {
         const parent = this.#done.get(source.index)!;
         const { snapshot } = parent.root;
-        const shown = text.replace(stage.from.image.text, parent.imageId);
         return {
           layers: parent.root,
           unpack: async () => snapshot,
           config: undefined,
           parent,
           name: parent.imageId.slice(0, 12),
-          fromText: shown,
         };
       }
       case 'context': {
         const context = this.#r.contexts.get(source.name);
-        if (context?.kind === 'image') return this.#imageBase(engine, stage, context.reference, override);
+        if (context?.kind === 'image') return this.#imageBase(engine, stage, context.reference);
         throw new BuilderError(
           'context.invalid',
           `the build context ${source.name} is a directory and cannot be the base of a stage`,
@@ -273,11 +292,11 @@ class BuildRun implements AsyncDisposable {
         );
       }
       case 'image':
-        return this.#imageBase(engine, stage, source.reference, override);
+        return this.#imageBase(engine, stage, source.reference);
     }
   }
 
-  async #imageBase(engine: Engine, stage: Stage, reference: string, fromText: string): Promise<BaseOfStage> {
+  async #imageBase(engine: Engine, stage: Stage, reference: string): Promise<BaseOfStage> {
     const { record, name } = await pullImage(engine, reference, this.#pullOptions(stage));
     const image = loadImage(engine, record);
     this.#warnPlatform(stage, reference, image);
@@ -295,7 +314,6 @@ class BuildRun implements AsyncDisposable {
       config: this.#inherited(image.config),
       parent: undefined,
       name: name === '' ? record.id.slice(0, 12) : name,
-      fromText,
     };
   }
 
@@ -356,13 +374,18 @@ class BuildRun implements AsyncDisposable {
     result: StageResult,
     names: { readonly local: readonly string[]; readonly remote: readonly string[] },
   ): Promise<BuildResult> {
-    const written = await this.#write(result);
     const engine = this.#engine;
+    const isLocal = names.local.length > 0 || names.remote.length === 0;
+    const isTold = isLocal && this.#o.layers !== true;
+    if (isTold) emitTransfer(engine, 'Getting image source signatures');
+    const written = await this.#write(result);
+    if (isTold) emitCopies(engine, result.root.layers, written.configDigest);
     const created = this.#createdOf(result.config);
     if (names.local.length > 0 || names.remote.length === 0)
       await recordImage(engine, written, names.local, { created });
     for (const name of names.remote) await sendImage(engine, written.manifest, name, this.#o);
     engine.emit({ type: 'step-line', step: 'commit', text: `--> ${written.id.slice(0, 12)}` });
+    this.#warnUnusedArguments();
     const known = engine.store.images.list().find((image) => image.id === written.id)?.names ?? [];
     for (const name of known) engine.emit({ type: 'step-line', step: 'commit', text: `Successfully tagged ${name}` });
     return { id: written.id, manifest: written.manifest, names: known };
@@ -441,7 +464,8 @@ class BuildRun implements AsyncDisposable {
       const [name, value] = splitPair(entry, () => '');
       map = { ...map, [name]: value ?? '' };
     }
-    return without(map, '');
+    for (const name of o.unsetAnnotations ?? []) map = without(map, name);
+    return map;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -456,7 +480,6 @@ interface BaseOfStage {
   readonly parent: StageResult | undefined;
   /** For history comments. */
   readonly name: string | undefined;
-  readonly fromText: string;
 }
 
 function idOf(config: ImageConfig, format: ImageFormat): string {

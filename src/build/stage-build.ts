@@ -46,8 +46,8 @@ export interface StageBuildOptions {
   readonly parent: StageResult | undefined;
   /** `FROM name` in history comments; undefined for scratch. */
   readonly baseName: string | undefined;
-  /** The line shown for FROM. */
-  readonly fromText: string;
+  /** Other stages stand on it, or every step is committed: it gets an image of its own. */
+  readonly isBase: boolean;
   readonly root: StageRoot;
   readonly actions: StepActions;
   /** Id of the image a config would be, when this stage ends there. */
@@ -93,7 +93,6 @@ class StageBuild {
       ...stage.instructions.map((instruction) => ({ instruction, isTrigger: false })),
     ];
     const total = all.length + 1;
-    this.#line(1, total, this.#o.fromText);
     for (const [i, { instruction, isTrigger }] of all.entries()) {
       await this.#step(instruction, isTrigger, i + 2, total, i === all.length - 1);
     }
@@ -267,7 +266,7 @@ class StageBuild {
     }
     const imageId = this.#imageId();
     // The target's id is said once it is written.
-    if (this.#o.onCommit === undefined) this.#sayId(imageId);
+    if (this.#o.onCommit === undefined && this.#o.isBase) this.#sayId(imageId);
     return { state: progress.state, root: root.state, config: this.#config(), imageId, isCached: progress.isCached };
   }
 }

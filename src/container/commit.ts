@@ -35,15 +35,17 @@ export async function commit(
   const { id } = requireContainer(engine, nameOrId);
   using _ = await engine.store.containers.lock(id, { signal: engine.signal });
   const container = requireContainer(engine, id);
-  emitTransfer(engine, 'Getting image source signatures');
+  if (!remote) emitTransfer(engine, 'Getting image source signatures');
   const sealed =
     o.squash === true ? await squashed(engine, container, times) : await sealedOnBase(engine, container, times);
   const written = writeImage(engine, newImage(container, sealed, times, o));
-  for (const layer of sealed.layers) emitTransfer(engine, `Copying blob ${layer.digest}`);
-  emitTransfer(engine, `Copying config ${written.configDigest}`);
-  if (remote) await sendImage(engine, written.manifest, image, o);
-  else await recordImage(engine, written, name === undefined ? [] : [name], { created: times.now() });
-  emitTransfer(engine, 'Writing manifest to image destination');
+  if (remote) {
+    await sendImage(engine, written.manifest, image, o);
+  } else {
+    emitCopies(engine, sealed.layers, written.configDigest);
+    await recordImage(engine, written, name === undefined ? [] : [name], { created: times.now() });
+    emitTransfer(engine, 'Writing manifest to image destination');
+  }
   if (o.rm === true) await deleteContainer(engine, container);
   return {
     id: written.id,
@@ -54,7 +56,13 @@ export async function commit(
   };
 }
 
-function emitTransfer(engine: Engine, label: string): void {
+/** The lines other builders print while they copy an image into their store, where nothing has to be copied here. */
+export function emitCopies(engine: Engine, layers: readonly Descriptor[], config: string): void {
+  for (const layer of layers) emitTransfer(engine, `Copying blob ${layer.digest}`);
+  emitTransfer(engine, `Copying config ${config}`);
+}
+
+export function emitTransfer(engine: Engine, label: string): void {
   engine.emit({ type: 'transfer', id: label, label, state: 'done' });
 }
 

@@ -58,12 +58,12 @@ function imageEdits(c: ConfigChanges, env: Environment, before: ImageConfig): Ed
   if (c.user !== undefined) set({ User: c.user });
   if (c.shell !== undefined) set({ Shell: splitWords(c.shell) });
   if (c.stopSignal !== undefined) set({ StopSignal: c.stopSignal });
-  if (c.port !== undefined) edits.push(mapEdit('ExposedPorts', c.port, portKey));
+  if (c.port !== undefined) edits.push(mapEdit('ExposedPorts', c.port));
   for (const entry of c.env ?? []) edits.push(envEdit(entry, env));
   // Entry point before command: setting one never clears the other here.
   if (c.entrypoint !== undefined) set({ Entrypoint: entrypointOf(c.entrypoint) });
   if (c.cmd !== undefined) set({ Cmd: commandOf(c.cmd) });
-  if (c.volume !== undefined) edits.push(mapEdit('Volumes', c.volume, (volume) => volume));
+  if (c.volume !== undefined) edits.push(mapEdit('Volumes', c.volume));
   for (const entry of c.label ?? []) edits.push(labelEdit(entry));
   for (const name of c.unsetLabel ?? []) edits.push(unsetLabel(name));
   if (c.workingDir !== undefined) set({ WorkingDir: c.workingDir });
@@ -87,23 +87,17 @@ function listChange(before: readonly string[], changes: readonly string[]): read
   }, before);
 }
 
-function mapEdit(
-  member: 'ExposedPorts' | 'Volumes',
-  changes: readonly string[],
-  key: (text: string) => string,
-): EditConfig {
+function mapEdit(member: 'ExposedPorts' | 'Volumes', changes: readonly string[]): EditConfig {
   return editExecution((execution) => {
     let map: Readonly<Record<string, object>> = execution[member] ?? {};
     for (const entry of changes) {
       if (entry === '-') map = {};
-      else if (entry.endsWith('-')) map = without(map, key(entry.slice(0, -1)));
-      else map = { ...map, [key(entry)]: {} };
+      else if (entry.endsWith('-')) map = without(map, entry.slice(0, -1));
+      else map = { ...map, [entry]: {} };
     }
     return { ...execution, [member]: map };
   });
 }
-
-const portKey = (text: string): string => (text.includes('/') ? text : `${text}/tcp`);
 
 function envEdit(entry: string, env: Environment): EditConfig {
   const at = entry.indexOf('=');

@@ -26,9 +26,13 @@ export function requireContainer(engine: Engine, nameOrId: string): WorkingConta
     nameOrId,
     listContainers(engine).map((c) => c.name),
   );
-  throw new BuilderError('container.not-known', `${JSON.stringify(nameOrId)}: container not known`, {
-    ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
-  });
+  throw new BuilderError(
+    'container.not-known',
+    `reading build container ${JSON.stringify(nameOrId)}: container not known`,
+    {
+      ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
+    },
+  );
 }
 
 /** Changes a record under its lock; the change sees the newest one. */

@@ -85,7 +85,7 @@ function markStack(engine: Engine, live: Live, layers: readonly Descriptor[], di
     chain = chainIdOf(chain, diffId);
     live.chains.add(chain);
     const snapshot = engine.store.layers.snapshotOf(chain);
-    if (snapshot !== undefined) live.snapshots.add(snapshot as SnapshotId);
+    if (snapshot !== undefined) live.snapshots.add(snapshot.id as SnapshotId);
     live.layers.add(diffId);
     live.blobs.add(diffId);
     const record = engine.store.layers.get(diffId);

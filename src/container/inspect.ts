@@ -1,5 +1,6 @@
 /** What `inspect` shows: Buildah's document, members in its order, for a container, an image or a list. */
 import { configDocument } from '../image/serialize-config.ts';
+import { adjustCapabilities } from '../run/capabilities.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import { isIndex } from '../spec/media-type.ts';
 import type { Isolation } from '../spec/process-spec.ts';
@@ -108,7 +109,10 @@ function document(f: Facts): Record<string, unknown> {
       Host: HOST_NAMESPACES.has(name) || (name === 'network' && c?.run.network === 'host'),
       Path: '',
     })),
-    Capabilities: null,
+    Capabilities:
+      f.container === undefined
+        ? null
+        : adjustCapabilities(f.container.run.addCapabilities ?? [], f.container.run.dropCapabilities ?? []),
     ConfigureNetwork: c?.run.network === 'none' ? 'NetworkDisabled' : 'NetworkDefault',
     CNIPluginPath: '',
     CNIConfigDir: '',

@@ -51,7 +51,8 @@ export async function umountContainer(engine: Engine, nameOrId: string): Promise
     if (before.mountPoint === undefined) return before;
     if (engine.snapshots.driver !== 'vfs') {
       unmount(before.mountPoint);
-      for (const path of [before.mountPoint, `${before.mountPoint}.work`]) rmSync(path, { recursive: true, force: true });
+      for (const path of [before.mountPoint, `${before.mountPoint}.work`])
+        rmSync(path, { recursive: true, force: true });
     }
     return { ...before, mountPoint: undefined };
   });

@@ -8,6 +8,7 @@ import { type DiffOptions, diffTrees, measureDiff, restamp } from '../rootfs/dif
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import { type ChainId, chainIdOf, type DiffId } from '../spec/digest.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
+import { chainSnapshot } from './chain-snapshot.ts';
 import { type Engine, temporaryKey } from './engine.ts';
 
 /** Times of what is new: forced to one value, or not later than one. */
@@ -59,8 +60,8 @@ export async function sealLayer(engine: Engine, key: string, o: SealOptions): Pr
     if (adopted && (o.times.mtime !== undefined || o.times.clampMtime !== undefined)) await restamp(changes, options);
   }
   const chain = chainIdOf(o.baseChain, diffId);
-  const existing = store.layers.snapshotOf(chain) as SnapshotId | undefined;
-  if (existing !== undefined && (await snapshots.has({ id: existing }))) {
+  const existing = await chainSnapshot(engine, chain, diffId);
+  if (existing !== undefined) {
     // The same layer on the same base is there: one snapshot of it is enough.
     if (o.copy !== true) await snapshots.removeActive(key);
     return { layer: { diffId, size }, snapshot: existing, chain };

@@ -12,6 +12,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { type ChainId, chainIdOf, type DiffId, hexOf } from '../spec/digest.ts';
 import type { Bytes } from '../spec/target.ts';
 import { FileLock } from '../sys/file-lock.ts';
+import { chainSnapshot } from './chain-snapshot.ts';
 import { type Engine, temporaryKey } from './engine.ts';
 import { layerTar } from './layer-bytes.ts';
 
@@ -34,16 +35,18 @@ export async function unpack(engine: Engine, stack: LayerStack): Promise<Snapsho
   }
   let snapshot: SnapshotId | undefined;
   let chain: ChainId | undefined;
+  const fresh: { readonly chain: ChainId; readonly id: SnapshotId }[] = [];
   for (const [index, diffId] of stack.diffIds.entries()) {
     chain = chainIdOf(chain, diffId);
-    snapshot = (await known(engine, chain)) ?? (await unpackOne(engine, chain, snapshot, stack.layers[index]!, diffId));
+    const known = await chainSnapshot(engine, chain, diffId);
+    snapshot = known ?? (await unpackOne(engine, chain, snapshot, stack.layers[index]!, diffId));
+    if (known === undefined) fresh.push({ chain, id: snapshot });
   }
+  // The tar of somebody else cannot be written again from the tree, so there is no digest to check it by after a crash
+  // of the machine: it has to reach the disk now, once.
+  if (fresh.length > 0) await engine.snapshots.flush();
+  for (const { chain: done, id } of fresh) engine.store.layers.noteSnapshot(done, id, { isChecked: true });
   return snapshot;
-}
-
-async function known(engine: Engine, chain: ChainId): Promise<SnapshotId | undefined> {
-  const id = engine.store.layers.snapshotOf(chain) as SnapshotId | undefined;
-  return id !== undefined && (await engine.snapshots.has({ id })) ? id : undefined;
 }
 
 async function unpackOne(
@@ -56,7 +59,7 @@ async function unpackOne(
   const { store, snapshots, signal } = engine;
   // Two processes that need the same layer: the second waits and finds it done.
   using _ = await FileLock.acquire(join(store.paths.locks, `chain-${hexOf(chain)}`), 'exclusive', { signal });
-  const done = await known(engine, chain);
+  const done = await chainSnapshot(engine, chain, diffId);
   if (done !== undefined) return done;
   const key = temporaryKey(engine);
   await snapshots.prepare(key, parent, { signal });

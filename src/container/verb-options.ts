@@ -189,6 +189,7 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   readonly env?: readonly string[];
   readonly unsetEnv?: readonly string[];
   readonly unsetLabels?: readonly string[];
+  readonly unsetAnnotations?: readonly string[];
   /** Commit and look up each step. */
   readonly layers?: boolean;
   readonly noCache?: boolean;

@@ -113,7 +113,7 @@ export function scratchConfig(platform: { os: string; architecture: string; vari
     architecture: platform.architecture,
     ...(platform.variant === undefined ? {} : { variant: platform.variant }),
     os: platform.os,
-    config: { Env: [`PATH=${DEFAULT_PATH}`], WorkingDir: '/' },
+    config: { Env: [`PATH=${DEFAULT_PATH}`] },
     rootfs: { type: 'layers', diff_ids: [] },
   };
 }

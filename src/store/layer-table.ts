@@ -22,6 +22,21 @@ export interface LayerRecord {
   readonly snapshot?: string;
 }
 
+/** Where a stack of layers is unpacked. */
+export interface ChainSnapshot {
+  readonly id: string;
+  /** False: a crash of the machine may have damaged it since. */
+  readonly isSafe: boolean;
+}
+
+let boot: string | undefined;
+
+/** Changes with every start of the kernel. @see random(4), boot_id in proc(5) */
+function bootId(): string {
+  boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  return boot;
+}
+
 const UNKNOWN: LayerRecord = { size: undefined, forms: [] };
 
 export class LayerTable {
@@ -76,17 +91,23 @@ export class LayerTable {
   }
 
   /** The snapshot holding this stack of layers; undefined when it is not unpacked. */
-  snapshotOf(chain: ChainId): string | undefined {
+  snapshotOf(chain: ChainId): ChainSnapshot | undefined {
     try {
-      return readFileSync(join(this.#chains, hexOf(chain)), 'utf8');
+      const [id = '', boot] = readFileSync(join(this.#chains, hexOf(chain)), 'utf8').split(' ');
+      return { id, isSafe: boot === undefined || boot === bootId() };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
     }
   }
 
-  noteSnapshot(chain: ChainId, snapshot: string): void {
-    writeAtomic(join(this.#chains, hexOf(chain)), snapshot, { durable: false });
+  /**
+   * Files of a snapshot are not flushed when it is sealed: that would make every build wait for the disk. So the record
+   * says in which boot it was made, and after another one the content has to be compared with its digest first.
+   */
+  noteSnapshot(chain: ChainId, snapshot: string, o: { readonly isChecked?: boolean } = {}): void {
+    const text = o.isChecked === true ? snapshot : `${snapshot} ${bootId()}`;
+    writeAtomic(join(this.#chains, hexOf(chain)), text, { durable: false });
   }
 
   deleteChain(chain: ChainId): void {
