@@ -52,6 +52,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     runtime: defaults.runtime,
     ...(defaults.runtimeFlags === undefined ? {} : { runtimeFlags: defaults.runtimeFlags }),
     env: engine.env,
+    temporary: engine.store.scratch.path,
   });
   const network = r.network ?? defaults.network ?? defaultNetwork(executor.isolation);
   const identity = r.identity ?? { id: randomBytes(32).toString('hex'), name: '', image: '', imageId: '' };
@@ -69,6 +70,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     ...(defaults.dnsSearch === undefined ? {} : { dnsSearch: defaults.dnsSearch }),
     container: { engine: `slipway-${VERSION}`, rootless: engine.callerUid !== 0, ...identity },
     volumes: r.volumes ?? [],
+    temporary: engine.store.scratch.path,
   });
   const security = securityOptions(defaults.securityOptions ?? []);
   const spec: ProcessSpec = {

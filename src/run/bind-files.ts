@@ -34,6 +34,8 @@ export interface BindFileOptions {
     readonly imageId: string;
     readonly rootless: boolean;
   };
+  /** Folder for the private directory, swept by its owner after a crash; the system's temporary folder unless told. */
+  readonly temporary?: string;
   /** Declared volumes: a file at or below one is left alone. */
   readonly volumes?: readonly string[];
 }
@@ -50,7 +52,7 @@ export function makeBindFiles(options: BindFileOptions): BindFiles {
   if (wantsResolver(options)) files.set('/etc/resolv.conf', resolverText(options, readHost('/etc/resolv.conf')));
   if (options.noHostname !== true) files.set('/etc/hostname', `${options.hostname}\n`);
   files.set('/run/.containerenv', containerText(options.container));
-  const directory = mkdtempSync(join(process.env['TMPDIR'] ?? tmpdir(), 'slipway-files-'));
+  const directory = mkdtempSync(join(options.temporary ?? tmpdir(), 'slipway-files-'));
   const mounts = [...files]
     .filter(([target]) => !isBelow(target, options.volumes ?? []))
     .map(([target, text], index): RunMount => {

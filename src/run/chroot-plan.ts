@@ -18,7 +18,7 @@ export function planLaunch(
   root: string,
   process: ProcessSpec,
   fds: readonly number[],
-  noPivot: boolean,
+  o: { readonly noPivot?: boolean; readonly temporary?: string | undefined },
   cleanup: CleanupStack,
 ): LaunchPlan {
   const clone = (path: string, recursive: boolean): number => {
@@ -29,7 +29,7 @@ export function planLaunch(
   const needsScratch = process.mounts.some((mount) => mount.type === 'overlay');
   return {
     rootFd: clone(root, false),
-    scratchFd: needsScratch ? clone(makeScratch(cleanup), false) : undefined,
+    scratchFd: needsScratch ? clone(makeScratch(o.temporary ?? tmpdir(), cleanup), false) : undefined,
     args: process.args,
     env: process.env,
     cwd: process.cwd,
@@ -47,7 +47,7 @@ export function planLaunch(
     capabilities: [...capabilityNumbers(process.capabilities)],
     seccomp: seccompProgram(process),
     noNewPrivileges: process.noNewPrivileges,
-    noPivot,
+    noPivot: o.noPivot === true,
     fds,
     terminal: process.terminal,
     holdForLimits: process.limits.some(({ name, soft, hard }) => !hasLimit(name, soft, hard)),
@@ -71,8 +71,8 @@ function openSource(path: string, recursive: boolean): number {
 }
 
 /** Upper layers of throwaway mounts go to disk, since they may be as large as what is copied up. */
-function makeScratch(cleanup: CleanupStack): string {
-  const directory = mkdtempSync(join(process.env['TMPDIR'] ?? tmpdir(), 'slipway-run-'));
+function makeScratch(parent: string, cleanup: CleanupStack): string {
+  const directory = mkdtempSync(join(parent, 'slipway-run-'));
   cleanup.defer(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }

@@ -26,6 +26,8 @@ const KILL_AFTER_MS = 2000;
 export interface ChrootOptions {
   /** Move the root instead of pivoting, for hosts whose root is a ramdisk. */
   readonly noPivot?: boolean;
+  /** Folder for throwaway uppers, swept by its owner after a crash; the system's temporary folder unless told. */
+  readonly temporary?: string | undefined;
   /** Start the next launch pad as soon as one is taken: for whoever runs many steps. */
   readonly keepWarm?: boolean;
 }
@@ -47,7 +49,7 @@ export class ChrootExecutor implements Executor {
     if (this.#options.keepWarm === true) warmLaunchPad();
     prepareMountPoints(root, process, cleanup);
     const streams = process.terminal ? undefined : cleanup.use(new ProcessStreams(io));
-    const plan = planLaunch(root, process, streams?.fds ?? [], this.#options.noPivot === true, cleanup);
+    const plan = planLaunch(root, process, streams?.fds ?? [], this.#options, cleanup);
     return await new Launch(pad, process, io, streams).run(plan, o.signal);
   }
 }

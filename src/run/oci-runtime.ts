@@ -42,6 +42,8 @@ export interface RuntimeOptions {
   /** Passed to the runtime before its command. */
   readonly flags?: readonly string[];
   readonly noPivot?: boolean;
+  /** Folder for bundles, swept by its owner after a crash; the system's temporary folder unless told. */
+  readonly temporary?: string | undefined;
 }
 
 export class RuntimeExecutor implements Executor {
@@ -58,7 +60,7 @@ export class RuntimeExecutor implements Executor {
   async run(root: string, process: ProcessSpec, io: ProcessIo, o: Cancellable = {}): Promise<ExitStatus> {
     refuseCancelled(o.signal);
     await using cleanup = new CleanupStack();
-    const directory = mkdtempSync(join(globalThis.process.env['TMPDIR'] ?? tmpdir(), 'slipway-run-'));
+    const directory = mkdtempSync(join(this.#options.temporary ?? tmpdir(), 'slipway-run-'));
     cleanup.defer(() => rmSync(directory, { recursive: true, force: true }));
     const terminal = process.terminal && io.stdin === 'inherit' && globalThis.process.stdin.isTTY === true;
     const spec = terminal === process.terminal ? process : { ...process, terminal };

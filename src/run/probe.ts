@@ -37,6 +37,8 @@ export interface ExecutorRequest {
   readonly noPivot?: boolean;
   /** For isolation chroot: prepare the next run while one is going on. For builds; a single run only loses by it. */
   readonly keepWarm?: boolean;
+  /** Folder for what a run needs on disk, swept by its owner after a crash. */
+  readonly temporary?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -60,6 +62,7 @@ export async function chooseExecutor(request: ExecutorRequest): Promise<ChosenEx
   const options = {
     flags: request.runtimeFlags ?? [],
     noPivot: request.noPivot ?? (request.env['BUILDAH_NOPIVOT'] ?? '') !== '',
+    temporary: request.temporary,
   };
   const wanted = parseIsolation(named);
   const rejected: { isolation: Isolation; reason: string }[] = [];
@@ -84,7 +87,11 @@ export async function chooseExecutor(request: ExecutorRequest): Promise<ChosenEx
   }
   const why = wanted === 'chroot' ? 'asked for' : 'no OCI runtime works here';
   return {
-    executor: new ChrootExecutor({ noPivot: options.noPivot, keepWarm: request.keepWarm === true }),
+    executor: new ChrootExecutor({
+      noPivot: options.noPivot,
+      temporary: options.temporary,
+      keepWarm: request.keepWarm === true,
+    }),
     why,
     rejected,
   };
@@ -154,14 +161,14 @@ function chrootProblem(): string | undefined {
 async function runtimeProblem(
   isolation: 'oci' | 'rootless',
   path: string,
-  options: { readonly flags: readonly string[]; readonly noPivot: boolean },
+  options: { readonly flags: readonly string[]; readonly noPivot: boolean; readonly temporary: string | undefined },
 ): Promise<string | undefined> {
   if (!mayMount()) return 'this program may not mount: no user namespace could be entered';
   const key = probeKey(isolation, path, options.flags);
   const cache = readCache();
   const known = cache[key];
   if (known !== undefined) return known === '' ? undefined : known;
-  const problem = await tryRuntime(new RuntimeExecutor(isolation, path, options));
+  const problem = await tryRuntime(new RuntimeExecutor(isolation, path, options), options.temporary ?? tmpdir());
   writeCache({ ...cache, [key]: problem ?? '' });
   return problem;
 }
@@ -209,8 +216,8 @@ function writeCache(cache: Readonly<Record<string, string>>): void {
 const HOST_DIRECTORIES = ['/usr', '/bin', '/lib', '/lib64'];
 
 /** Runs `true` of the host, read-only, in an otherwise empty root; the reason when that fails. */
-async function tryRuntime(executor: Executor): Promise<string | undefined> {
-  const root = mkdtempSync(join(process.env['TMPDIR'] ?? tmpdir(), 'slipway-probe-'));
+async function tryRuntime(executor: Executor, temporary: string): Promise<string | undefined> {
+  const root = mkdtempSync(join(temporary, 'slipway-probe-'));
   try {
     let said = '';
     const status = await executor.run(root, trialProcess(), {
