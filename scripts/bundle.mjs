@@ -31,8 +31,7 @@ const common = {
   platform: 'node',
   target: 'node20.19',
   sourcemap: 'linked',
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true,
   plugins: [parserOnly],
   // Native and wasm packages find their own files beside themselves.
   external: ['koffi', '@bokuweb/zstd-wasm'],

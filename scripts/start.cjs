@@ -19,7 +19,8 @@ try {
 } catch {
   // Made at build time, for one version of node; without it the program compiles itself.
 }
-const script = new vm.Script(Module.wrap(fs.readFileSync(filename, 'utf8')), {
+// The bundle is plain ASCII, and a one-byte string is made without decoding.
+const script = new vm.Script(Module.wrap(fs.readFileSync(filename, 'latin1')), {
   filename,
   cachedData,
   importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
