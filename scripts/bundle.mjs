@@ -4,7 +4,7 @@
  * most commands.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -35,6 +35,7 @@ const common = {
   plugins: [parserOnly],
   // Native and wasm packages find their own files beside themselves.
   external: ['koffi', '@bokuweb/zstd-wasm'],
+  legalComments: 'external',
   logLevel: 'warning',
 };
 const required =
@@ -45,6 +46,8 @@ await Promise.all([
     ...common,
     entryPoints: { program: 'src/cli/main.ts' },
     format: 'cjs',
+    // Template literals keep characters beyond ASCII, which the start script relies on not meeting.
+    supported: { 'template-literal': false },
     outExtension: { '.js': '.cjs' },
     define: { 'import.meta.url': '__file_url' },
     banner: { js: "const __file_url = require('node:url').pathToFileURL(__filename).href;" },
@@ -60,6 +63,9 @@ await Promise.all([
     banner: { js: required },
   }),
 ]);
+if (/[^\x00-\x7f]/.test(readFileSync(join(fresh, 'program.cjs'), 'utf8'))) {
+  throw new Error('the program holds characters beyond ASCII: write them as escapes, scripts/start.cjs reads it as one-byte text');
+}
 copyFileSync('scripts/start.cjs', join(fresh, 'slipway.cjs'));
 makeCodeCache();
 

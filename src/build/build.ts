@@ -10,6 +10,7 @@ import { type ImageTimes, imageTimes } from '../container/image-times.ts';
 import { type LocalImage, loadImage, newImageName } from '../container/local-image.ts';
 import { pullImage } from '../container/pull.ts';
 import { isRemoteName, sendImage } from '../container/push.ts';
+import { prepareRuns } from '../container/run-process.ts';
 import { parseSecret } from '../container/secret-source.ts';
 import { parseSshAgent } from '../container/ssh-agent.ts';
 import { StatCache } from '../container/stat-cache.ts';
@@ -119,12 +120,15 @@ class BuildRun implements AsyncDisposable {
   readonly #done = new Map<number, StageResult>();
   readonly #bases = new Map<number, LocalImage | undefined>();
   readonly #baseNames = new Map<number, string>();
+  readonly #forecast: { runs: number };
   #statCache: StatCache | undefined;
 
   constructor(engine: Engine, o: BuildOptions, request: BuildRequest) {
     this.#engine = engine;
     this.#o = o;
     this.#r = request;
+    const wanted = request.needed.flatMap((index) => request.plan.stages[index]!.instructions);
+    this.#forecast = { runs: wanted.filter(({ kind }) => kind === 'run').length };
     const epoch = request.buildArgs.get('SOURCE_DATE_EPOCH') ?? engine.env['SOURCE_DATE_EPOCH'];
     const sourceDateEpoch =
       o.sourceDateEpoch ??
@@ -141,6 +145,7 @@ class BuildRun implements AsyncDisposable {
         needed.includes(index),
       ),
     }));
+    if (this.#forecast.runs > 0 && this.#o.layers !== true) void prepareRuns(this.#engine, this.#o.run ?? {});
     const concurrency =
       this.#o.jobs === undefined
         ? 1
@@ -193,6 +198,7 @@ class BuildRun implements AsyncDisposable {
       cacheNamespace: this.#r.buildArgs.get('BUILDKIT_CACHE_MOUNT_NS'),
       statCache: () => this.#openStatCache(),
       timestamp: this.#times.layer.mtime,
+      forecast: this.#forecast,
       tlsVerify: options.tlsVerify,
       certDir: options.certDir,
     });

@@ -48,6 +48,8 @@ export interface StepActionOptions {
   readonly statCache: () => StatCache;
   /** mtime forced on what is copied. */
   readonly timestamp: Timestamp | undefined;
+  /** RUN steps still to come in the whole build, this one included. */
+  readonly forecast: { runs: number };
   readonly tlsVerify: boolean | undefined;
   readonly certDir: string | undefined;
 }
@@ -207,6 +209,7 @@ export class StepActions implements AsyncDisposable {
 
   async #prepareRun(step: RunStep, root: StageRoot, keyed: boolean): Promise<PreparedStep> {
     refuseUnsupported(step);
+    this.#o.forecast.runs -= 1;
     const mounted = keyed ? await this.#mountedContent(step) : [];
     return {
       inputs: runInputs(step, root.state.chain, this.#o.platform, mounted),
@@ -270,6 +273,7 @@ export class StepActions implements AsyncDisposable {
       ...(step.network === 'default' ? {} : { network: step.network }),
       mounts: [...staged.mounts, ...script],
       terminal: false,
+      expectsMore: this.#o.forecast.runs > 0,
       io: { stdin: 'ignore', stdout: output('stdout'), stderr: output('stderr') },
     };
     const status = await runProcess(engine, request);

@@ -14,10 +14,10 @@ const NANOSECONDS: Readonly<Record<string, number>> = {
 
 /** `1h30m`, `1.5s`, `300ms`, `0` in nanoseconds. @throws UsageError naming `flag` */
 export function parseDuration(text: string, flag: string): number {
-  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
+  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+|0)$/.exec(text);
   if (match === null) throw new UsageError(`invalid duration "${text}" for ${flag}: expected a form like 30s or 1m30s`);
   let total = 0;
-  for (const [, number, unit] of match[2]!.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
+  for (const [, number, unit] of match[2]!.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g)) {
     total += Number(number) * NANOSECONDS[unit!]!;
   }
   return Math.round(match[1] === '-' ? -total : total);

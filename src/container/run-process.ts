@@ -9,6 +9,7 @@ import { makeBindFiles } from '../run/bind-files.ts';
 import { adjustCapabilities } from '../run/capabilities.ts';
 import { proxiesOf, runEnvironment } from '../run/environment.ts';
 import type { ProcessIo } from '../run/executor.ts';
+import { warmLaunchPad } from '../run/launch-pad.ts';
 import { chooseExecutor } from '../run/probe.ts';
 import { resolveUser } from '../run/user.ts';
 import type { ExitStatus, Isolation, NetworkMode, ProcessSpec, ResourceLimit, RunMount } from '../spec/process-spec.ts';
@@ -38,6 +39,8 @@ export interface ProcessRequest {
   readonly io: ProcessIo;
   /** Declared volumes: files of ours are not put below them. */
   readonly volumes?: readonly string[];
+  /** Another process is going to run soon: what can be prepared for it is. */
+  readonly expectsMore?: boolean;
   /** The working container, for /run/.containerenv. */
   readonly identity?: { readonly id: string; readonly name: string; readonly image: string; readonly imageId: string };
 }
@@ -51,6 +54,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     isolation: defaults.isolation,
     runtime: defaults.runtime,
     ...(defaults.runtimeFlags === undefined ? {} : { runtimeFlags: defaults.runtimeFlags }),
+    keepWarm: r.expectsMore === true,
     env: engine.env,
     temporary: engine.store.scratch.path,
   });
@@ -103,6 +107,20 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     devices: (defaults.devices ?? []).map(parseDevice),
   };
   return await executor.run(r.rootPath, spec, r.io, { signal: engine.signal });
+}
+
+/** Starts what the first run of a build needs, beside other work. Nothing is lost when it fails: the run will say so. */
+export async function prepareRuns(engine: Engine, defaults: RunDefaults): Promise<void> {
+  try {
+    const { executor } = await chooseExecutor({
+      isolation: defaults.isolation,
+      runtime: defaults.runtime,
+      env: engine.env,
+    });
+    if (executor.isolation === 'chroot') warmLaunchPad();
+  } catch {
+    // Told when a step needs it.
+  }
 }
 
 /**

@@ -10,7 +10,7 @@ const UNITS: Readonly<Record<string, number>> = {
   m: 60e9,
   h: 3600e9,
 };
-const PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;
+const PART = /(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g;
 const MAX_NANOSECONDS = 2 ** 63;
 
 /** Nanoseconds, or undefined when `text` is no duration or one beyond 292 years. */
