@@ -9,20 +9,10 @@
  * @see OCI image-spec, layer.md, "Applying Changesets"
  */
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { TarEntry } from '../archive/tar-entry.ts';
 import { TarParser } from '../archive/tar-parser.ts';
-import type { Emit } from '../report/event.ts';
-import type { Bytes, Cancellable } from '../spec/target.ts';
+import type { Bytes } from '../spec/target.ts';
+import type { ApplyOptions } from './apply-options.ts';
 import { LayerApplier } from './layer-applier.ts';
-
-export interface ApplyOptions extends Cancellable {
-  /** Told of what could not be done, as warnings. */
-  readonly emit?: Emit | undefined;
-  /** Called for each member of the archive before it is applied. */
-  readonly onEntry?: ((entry: TarEntry) => void) | undefined;
-  /** Keep the process's own ids where an owner is not mapped, instead of failing. */
-  readonly ignoreChownErrors?: boolean | undefined;
-}
 
 /** Parsed in one go; larger chunks are cut, so that other work of this thread gets its turn. */
 const SLICE = 1024 * 1024;

@@ -29,7 +29,7 @@ import {
   symlinkat,
 } from '../sys/libc.ts';
 import { listDirectory, procPath, splitPath } from '../sys/root-directory.ts';
-import type { ApplyOptions } from './apply-tar.ts';
+import type { ApplyOptions } from './apply-options.ts';
 import { type ByteString, byteString, bytesOf, displayName } from './copy-walk.ts';
 import { isKeptXattr } from './copy-xattr.ts';
 import { IdMap } from './id-map.ts';

@@ -3,7 +3,7 @@
  * that need a capability the process lacks and those that only reach into the kernel. Calls newer than this release are
  * answered ENOSYS, so that programs fall back to what they used before.
  */
-import type { ProfileRule, SeccompProfile } from './seccomp-profile.ts';
+import type { ProfileRule, SeccompProfile } from './seccomp-rule.ts';
 import { type SyscallTable, syscallNumbers } from './syscall-numbers.ts';
 
 /** Capability → calls it opens. A call under several capabilities is open to each. */

@@ -11,36 +11,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
 import { builtInProfile } from './seccomp-default.ts';
-
-/** One entry of `syscalls`, with what this program reads of it. */
-export interface ProfileRule {
-  readonly names?: readonly string[];
-  readonly name?: string;
-  readonly action: string;
-  readonly errnoRet?: number;
-  readonly args?: readonly ProfileArgument[] | null;
-  readonly includes?: ProfileFilter;
-  readonly excludes?: ProfileFilter;
-}
-
-export interface ProfileArgument {
-  readonly index: number;
-  readonly value: number;
-  readonly valueTwo?: number;
-  readonly op: string;
-}
-
-interface ProfileFilter {
-  readonly arches?: readonly string[];
-  readonly caps?: readonly string[];
-  readonly minKernel?: string;
-}
-
-export interface SeccompProfile {
-  readonly defaultAction: string;
-  readonly defaultErrnoRet?: number;
-  readonly syscalls?: readonly ProfileRule[];
-}
+import type { ProfileArgument, ProfileFilter, ProfileRule, SeccompProfile } from './seccomp-rule.ts';
 
 /** A rule that applies, in the runtime-spec's form. */
 export interface ResolvedRule {

@@ -3,13 +3,8 @@ import { statSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
 import type { ProcessSpec } from '../spec/process-spec.ts';
 import { type Condition, compileFilter, type Rule, type RuleTable, VERDICT, type Verdict } from './bpf.ts';
-import {
-  type ProfileArgument,
-  type ResolvedProfile,
-  type ResolvedRule,
-  resolveProfile,
-  systemProfilePath,
-} from './seccomp-profile.ts';
+import { type ResolvedProfile, type ResolvedRule, resolveProfile, systemProfilePath } from './seccomp-profile.ts';
+import type { ProfileArgument } from './seccomp-rule.ts';
 import { type SyscallTable, syscallNumbers } from './syscall-numbers.ts';
 
 /** AUDIT_ARCH_* words. @see linux/audit.h */

@@ -19,7 +19,7 @@ const RINGS: readonly (readonly string[])[] = [
   ['image', 'run', 'dockerfile', 'solver'],
   ['container'],
   ['build'],
-  ['builder.ts', 'credentials.ts'],
+  ['builder.ts', 'credentials.ts', 'host-report.ts'],
   ['index.ts'],
   ['cli'],
 ];
