@@ -25,6 +25,8 @@ export interface Origin {
   readonly identity: string | undefined;
   /** Ignore file rules apply. */
   readonly isContext: boolean;
+  /** Files of an image or a stage stay whose they are; those of a directory of the host become root's. */
+  readonly keepsOwners: boolean;
 }
 
 export interface OriginOptions {
@@ -58,7 +60,13 @@ export class Origins implements AsyncDisposable {
 
   async #find(source: Source | undefined): Promise<Origin> {
     if (source === undefined) {
-      return { path: this.#o.contextDir, name: 'the build context', identity: undefined, isContext: true };
+      return {
+        path: this.#o.contextDir,
+        name: 'the build context',
+        identity: undefined,
+        isContext: true,
+        keepsOwners: false,
+      };
     }
     switch (source.kind) {
       case 'scratch':
@@ -72,7 +80,13 @@ export class Origins implements AsyncDisposable {
         if (context === undefined)
           throw new BuilderError('context.invalid', `there is no build context ${source.name}`);
         if (context.kind === 'image') return this.#image(context.reference);
-        return { path: context.dir, name: `the build context ${source.name}`, identity: undefined, isContext: false };
+        return {
+          path: context.dir,
+          name: `the build context ${source.name}`,
+          identity: undefined,
+          isContext: false,
+          keepsOwners: false,
+        };
       }
       case 'image':
         return this.#image(source.reference);
@@ -91,7 +105,7 @@ export class Origins implements AsyncDisposable {
 
   async #view(snapshot: SnapshotId | undefined, name: string, identity: string): Promise<Origin> {
     const mounted = this.#cleanup.use(await this.#engine.snapshots.view(snapshot));
-    return { path: mounted.path, name, identity, isContext: false };
+    return { path: mounted.path, name, identity, isContext: false, keepsOwners: true };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

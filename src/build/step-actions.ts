@@ -105,9 +105,11 @@ export class StepActions implements AsyncDisposable {
     const destination =
       step.intoDirectory && !step.destination.endsWith('/') ? `${step.destination}/` : step.destination;
     const cache = this.#o.statCache();
+    const origin = await this.#o.origins.get(step.kind === 'copy' ? step.from : undefined);
+    const preserveOwnership = origin.keepsOwners;
     let summary: { kind: 'file' | 'dir' | 'multi' | 'empty'; hex: string } | undefined;
     if (keyed) {
-      const { digest, kind } = await digestSources(sources, { cache, preserveOwnership: true, signal: engine.signal });
+      const { digest, kind } = await digestSources(sources, { cache, preserveOwnership, signal: engine.signal });
       summary = { kind, hex: digest.slice('sha256:'.length) };
     }
     return {
@@ -126,6 +128,7 @@ export class StepActions implements AsyncDisposable {
           destination,
           chown: step.chown,
           chmod: step.chmod,
+          preserveOwnership,
           unpack: step.kind === 'add' && step.unpack !== false,
           timestamp: this.#o.timestamp,
           digest: summary === undefined,

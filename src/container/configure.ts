@@ -80,11 +80,13 @@ function imageEdits(c: ConfigChanges, env: Environment, before: ImageConfig): Ed
 
 /** `-` clears, `k-` removes, anything else adds. */
 function listChange(before: readonly string[], changes: readonly string[]): readonly string[] {
-  return changes.reduce<readonly string[]>((list, entry) => {
-    if (entry === '-') return [];
-    if (entry.endsWith('-')) return list.filter((known) => known !== entry.slice(0, -1));
-    return list.includes(entry) ? list : [...list, entry];
-  }, before);
+  const list = new Set(before);
+  for (const entry of changes) {
+    if (entry === '-') list.clear();
+    else if (entry.endsWith('-')) list.delete(entry.slice(0, -1));
+    else list.add(entry);
+  }
+  return [...list];
 }
 
 function mapEdit(member: 'ExposedPorts' | 'Volumes', changes: readonly string[]): EditConfig {

@@ -11,7 +11,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
 import { builtInProfile } from './seccomp-default.ts';
-import type { ProfileArgument, ProfileFilter, ProfileRule, SeccompProfile } from './seccomp-rule.ts';
+import type { ProfileArgument, ProfileRule, SeccompProfile } from './seccomp-rule.ts';
 
 /** A rule that applies, in the runtime-spec's form. */
 export interface ResolvedRule {

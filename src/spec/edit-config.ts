@@ -24,10 +24,12 @@ export function withoutEnv(env: readonly string[], name: string): readonly strin
 
 export function envMap(env: readonly string[]): Map<string, string> {
   return new Map(
-    env.filter((entry) => entry.includes('=')).map((entry) => {
-      const at = entry.indexOf('=');
-      return [entry.slice(0, at), entry.slice(at + 1)];
-    }),
+    env
+      .filter((entry) => entry.includes('='))
+      .map((entry) => {
+        const at = entry.indexOf('=');
+        return [entry.slice(0, at), entry.slice(at + 1)];
+      }),
   );
 }
 
