@@ -4,6 +4,7 @@
 import { resolve } from 'node:path';
 import { editContainer, renameContainer, requireContainer } from './container/container-store.ts';
 import { type Engine, openEngine } from './container/engine.ts';
+import { requireNamespace } from './container/namespace.ts';
 import type {
   BuilderOptions,
   BuildOptions,
@@ -104,19 +105,34 @@ function builderOn(engine: Engine): Builder {
     root: engine.store.paths.root,
     runroot: engine.store.paths.runroot,
     driver: engine.snapshots.driver,
-    from: async (image, options) => (await import('./container/from.ts')).from(engine, image, options),
-    run: async (container, args, options) => (await import('./container/run.ts')).run(engine, container, args, options),
-    copy: async (container, sources, destination, options) =>
-      (await import('./container/copy.ts')).copy(engine, container, sources, destination, options),
-    add: async (container, sources, destination, options) =>
-      (await import('./container/copy.ts')).add(engine, container, sources, destination, options),
+    from: async (image, options) => {
+      await requireNamespace(engine);
+      return (await import('./container/from.ts')).from(engine, image, options);
+    },
+    run: async (container, args, options) => {
+      await requireNamespace(engine);
+      return (await import('./container/run.ts')).run(engine, container, args, options);
+    },
+    copy: async (container, sources, destination, options) => {
+      await requireNamespace(engine);
+      return (await import('./container/copy.ts')).copy(engine, container, sources, destination, options);
+    },
+    add: async (container, sources, destination, options) => {
+      await requireNamespace(engine);
+      return (await import('./container/copy.ts')).add(engine, container, sources, destination, options);
+    },
     config: async (container, changes) => {
       const { configure } = await import('./container/configure.ts');
       return editContainer(engine, container, (before) => configure(before, changes, engine.env));
     },
-    commit: async (container, image, options) =>
-      (await import('./container/commit.ts')).commit(engine, container, image, options),
-    mount: async (container) => (await import('./container/mount-container.ts')).mountContainer(engine, container),
+    commit: async (container, image, options) => {
+      await requireNamespace(engine);
+      return (await import('./container/commit.ts')).commit(engine, container, image, options);
+    },
+    mount: async (container) => {
+      await requireNamespace(engine);
+      return (await import('./container/mount-container.ts')).mountContainer(engine, container);
+    },
     umount: async (container) => ({
       id: await (await import('./container/mount-container.ts')).umountContainer(engine, container),
     }),
@@ -142,7 +158,10 @@ function builderOn(engine: Engine): Builder {
     push: async (image, destination, options) =>
       (await import('./container/push.ts')).push(engine, image, destination, options),
     login: async (registry, options) => (await import('./container/login.ts')).login(engine, registry, options),
-    build: async (options) => (await import('./build/build.ts')).build(engine, options),
+    build: async (options) => {
+      await requireNamespace(engine);
+      return (await import('./build/build.ts')).build(engine, options);
+    },
     info: async () => (await import('./container/info.ts')).info(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };

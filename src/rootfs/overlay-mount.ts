@@ -112,10 +112,12 @@ function optionsOf(mount: OverlayMount, place: (path: string) => string, isVolat
 export function overlaySupported(root: string): string | undefined {
   const base = join(root, `probe-${randomBytes(6).toString('hex')}`);
   const target = join(base, 'm');
+  let isMounted = false;
   try {
     for (const name of ['', 'a', 'b', 'u', 'w', 'm']) mkdirSync(join(base, name), { recursive: true, mode: 0o700 });
     writeFileSync(join(base, 'a', 'file'), '');
     mountOverlay({ base, lowers: ['b', 'a'], writable: { upper: 'u', work: 'w' }, target });
+    isMounted = true;
     unlinkat(AT_FDCWD, join(target, 'file'));
     const whiteout = lstatatIfAny(AT_FDCWD, join(base, 'u', 'file'));
     if (whiteout === undefined || (whiteout.mode & S_IFMT) !== S_IFCHR)
@@ -124,7 +126,7 @@ export function overlaySupported(root: string): string | undefined {
   } catch (error) {
     return (error as Error).message;
   } finally {
-    unmount(target);
+    if (isMounted) unmount(target);
     if (existsSync(base)) removeTree(base);
   }
 }

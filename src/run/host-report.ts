@@ -26,25 +26,23 @@ export interface HostReport {
   readonly isolation: string;
   readonly why: string;
   /** The storage driver that follows. */
-  readonly driver: 'overlay' | 'fuse-overlayfs' | 'vfs';
+  readonly driver: 'overlay' | 'vfs';
 }
 
 /** @param root where the store is or will be */
 export async function hostReport(root: string, env: Readonly<Record<string, string | undefined>>): Promise<HostReport> {
   const overlay = overlayCheck();
-  const fuse = fuseCheck(overlay.state === 'ok');
   const checks = [
     userNamespaceCheck(),
     appArmorCheck(),
     mappingToolCheck(),
     subordinateIdCheck(),
     overlay,
-    fuse,
     ...RUNTIMES.map(runtimeCheck),
     cgroupCheck(),
     diskCheck(root),
   ];
-  const driver = overlay.state === 'ok' ? 'overlay' : fuse.found === 'not installed' ? 'vfs' : 'fuse-overlayfs';
+  const driver = overlay.state === 'ok' ? 'overlay' : 'vfs';
   try {
     const { executor, why } = await chooseExecutor({ env });
     return { checks, isolation: executor.isolation, why, driver };
@@ -136,14 +134,6 @@ function overlayCheck(): HostCheck {
   if (!known) return { name, state: 'missing', found: 'not in the kernel', remedy: 'sudo modprobe overlay' };
   if (!mayMount()) return { name, state: 'note', found: 'in the kernel, but nothing may be mounted here' };
   return { name, state: 'ok', found: 'in the kernel' };
-}
-
-function fuseCheck(hasOverlay: boolean): HostCheck {
-  const name = 'fuse-overlayfs';
-  const path = findProgram('fuse-overlayfs');
-  if (path !== undefined && existsSync('/dev/fuse')) return { name, state: 'ok', found: path };
-  if (hasOverlay) return { name, state: 'ok', found: path === undefined ? 'not installed' : 'no /dev/fuse' };
-  return { name, state: 'note', found: 'not installed', remedy: 'sudo apt-get install fuse-overlayfs' };
 }
 
 function runtimeCheck(name: string): HostCheck {

@@ -28,8 +28,28 @@ export function isCoded(error: unknown): error is CodedError {
   );
 }
 
+/** A failed call of node's own file functions: about the machine, not a bug. */
+interface SystemError extends Error {
+  readonly code: string;
+  readonly syscall: string;
+  readonly path?: string;
+}
+
+function isSystemError(error: unknown): error is SystemError {
+  const candidate = error as Partial<SystemError>;
+  return error instanceof Error && /^E[A-Z0-9]+$/.test(candidate.code ?? '') && typeof candidate.syscall === 'string';
+}
+
+/** `cannot open "/x": permission denied (EACCES)`. */
+function systemText({ code, syscall, path, message }: SystemError): string {
+  const why = /^E[A-Z0-9]+: ([^,]*),/.exec(message)?.[1];
+  const subject = path === undefined ? '' : ` ${JSON.stringify(path)}`;
+  return `cannot ${syscall}${subject}: ${why === undefined ? code : `${why} (${code})`}`;
+}
+
 /** `Error: what`, the place, what caused it, and a way out. Ends with a line feed. */
 export function errorText(error: unknown, o: ErrorTextOptions): string {
+  if (isSystemError(error)) return `${o.style.bad('Error:')} ${systemText(error)}\n`;
   if (!isCoded(error)) return bugText(error, o);
   let out = `${o.style.bad('Error:')} ${error.message}\n`;
   if (error.span !== undefined) out += sourceFrame(error.span, o.width, o.style, error.code);
