@@ -10,6 +10,7 @@ import { type ChainId, chainIdOf, type DiffId, type Digest, digestFromHex } from
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageIndex, Manifest } from '../spec/manifest.ts';
 import { isIndex } from '../spec/media-type.ts';
+import { isHalfWritten } from '../store/atomic-file.ts';
 import type { Engine } from './engine.ts';
 
 /** A remembered step nobody used for this long may go. */
@@ -26,6 +27,7 @@ export function collectGarbage(engine: Engine, o: SweepOptions = {}): Promise<nu
     forgetSteps(engine, o.forgetSteps === true ? 0 : STEP_AGE_MS);
     const live = await findLive(engine);
     await sweepSnapshots(engine, live);
+    sweepHalfWritten(engine);
     return sweepFiles(engine, live);
   });
 }
@@ -116,6 +118,15 @@ async function sweepSnapshots(engine: Engine, live: Live): Promise<void> {
   };
   const order = [...dead].map((id) => ({ id, depth: depth(id) })).sort((a, b) => b.depth - a.depth);
   for (const { id } of order) await snapshots.removeSealed(id);
+}
+
+/** Files a killed program was about to put in place; nobody else has the store open, so nobody is writing them now. */
+function sweepHalfWritten({ store: { paths } }: Engine): void {
+  for (const folder of [paths.base, paths.layers, paths.chains, paths.steps, paths.containers, paths.cache]) {
+    for (const name of readdirSync(folder)) {
+      if (isHalfWritten(name)) rmSync(join(folder, name), { force: true });
+    }
+  }
 }
 
 function sweepFiles(engine: Engine, live: Live): number {

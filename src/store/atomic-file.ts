@@ -41,6 +41,11 @@ export function writeAtomic(path: string, content: Uint8Array | string, o: { dur
   if (o.durable !== false) syncDirectory(dirname(path));
 }
 
+/** Whether `writeAtomic` was about to give the file of this name its place. */
+export function isHalfWritten(name: string): boolean {
+  return /\.new-\d+-\d+$/.test(name);
+}
+
 /** Parsed JSON of a file of the store, or undefined when it does not exist. @throws `store.damaged` */
 export function readJsonFile(path: string): unknown {
   let text: string;
