@@ -456,7 +456,12 @@ class BuildRun implements AsyncDisposable {
     }
     if (o.identityLabel ?? !this.#times.fixed) edits.push(setLabel(IDENTITY_LABEL, VERSION));
     const edited = applyEdits(config, edits);
-    return history.length === 0 ? edited : { ...edited, history: [...(edited.history ?? []), ...history] };
+    if (history.length === 0) return edited;
+    const hasSteps = (this.#r.plan.stages[this.#r.target]?.instructions.length ?? 0) > 0;
+    const before = edited.history ?? [];
+    // One layer for the whole stage belongs to its last line, and these are lines of the stage.
+    if (o.layers !== true && hasSteps) return { ...edited, history: moveLayer(before, history) };
+    return { ...edited, history: [...before, ...history] };
   }
 
   #annotations(created: string): Readonly<Record<string, string>> {
@@ -495,6 +500,14 @@ function idOf(config: ImageConfig, format: ImageFormat): string {
 function splitPair(entry: string, bare: (name: string) => string | undefined): [string, string | undefined] {
   const at = entry.indexOf('=');
   return at === -1 ? [entry, bare(entry)] : [entry.slice(0, at), entry.slice(at + 1)];
+}
+
+/** Appends `after`; its last entry takes layer and comment over from the last one before. */
+function moveLayer(before: readonly HistoryEntry[], after: readonly HistoryEntry[]): HistoryEntry[] {
+  const { comment, empty_layer: isEmpty, ...own } = before.at(-1) ?? {};
+  const { empty_layer: _, ...last } = after.at(-1) ?? {};
+  const heir = { ...last, ...(comment === undefined ? {} : { comment }), ...(isEmpty ? { empty_layer: true } : {}) };
+  return [...before.slice(0, -1), { ...own, empty_layer: true }, ...after.slice(0, -1), heir];
 }
 
 function squashedHistory(history: readonly HistoryEntry[]): HistoryEntry[] {

@@ -28,8 +28,3 @@ export function runHistory(
 function argumentText(raw: RawInstruction): string {
   return raw.text.text.slice(raw.keyword.text.length).trim();
 }
-
-/** The line as written, or `rebuilt` when it holds variables: history tells values. */
-export function historyLine(raw: RawInstruction, hasVariables: boolean, rebuilt: string): string {
-  return noOperation(hasVariables ? `${raw.name} ${rebuilt}` : raw.text.text);
-}

@@ -84,7 +84,8 @@ function visibleArgs(state: StageState): { name: string; value: string }[] {
     const seen = state.env.get(name) ?? value;
     if (seen !== undefined && !NON_ENVIRONMENT_ARGS.has(name)) visible.push({ name, value: seen });
   }
-  return visible.sort((a, b) => (a.name < b.name ? -1 : 1));
+  // By the whole word, as Buildah sorts: `A2=x` comes before `A=x`.
+  return visible.sort((a, b) => (`${a.name}=${a.value}` < `${b.name}=${b.value}` ? -1 : 1));
 }
 
 function proxyEnv(state: StageState): string[] {

@@ -129,19 +129,19 @@ function evaluate(instruction: StageInstruction, scope: Scope): Evaluated {
     case 'env': {
       const pairs = expandPairs(instruction.pairs, scope);
       const env = new Map([...state.env, ...pairs]);
-      return scope.config(edits.setEnv(pairs), joinPairs(pairs), { env });
+      return scope.config(edits.setEnv(pairs), { env });
     }
     case 'label': {
       const pairs = expandPairs(instruction.pairs, scope);
-      return scope.config(edits.setLabels(pairs), joinPairs(pairs));
+      return scope.config(edits.setLabels(pairs));
     }
     case 'cmd': {
       const argv = wrapInShell(instruction.command, shellOf(state));
-      return scope.config(edits.setCmd(argv), '', { hasCmd: true });
+      return scope.config(edits.setCmd(argv), { hasCmd: true });
     }
     case 'entrypoint': {
       const argv = wrapInShell(instruction.command, shellOf(state));
-      return scope.config(edits.setEntrypoint(argv, state.hasCmd), '');
+      return scope.config(edits.setEntrypoint(argv, state.hasCmd));
     }
     default:
       return evaluateSetting(instruction, scope);
@@ -156,44 +156,40 @@ type Setting = Exclude<
 function evaluateSetting(instruction: Setting, scope: Scope): Evaluated {
   switch (instruction.kind) {
     case 'shell':
-      return scope.config(edits.setShell(instruction.shell), '');
+      return scope.config(edits.setShell(instruction.shell));
     case 'healthcheck':
       return evaluateHealthcheck(instruction, scope);
     case 'expose': {
       const ports = instruction.ports.flatMap((fragment) =>
         scope.expandWords(fragment).flatMap((word) => portsOf(word, fragment)),
       );
-      return scope.config(edits.addPorts(ports), ports.join(' '));
+      return scope.config(edits.addPorts(ports));
     }
     case 'volume': {
       const paths = instruction.paths.map((path) => nonEmpty(scope.expand(path), path, 'VOLUME'));
-      return scope.config(edits.addVolumes(paths), paths.join(' '));
+      return scope.config(edits.addVolumes(paths));
     }
     case 'user': {
       const user = scope.expand(instruction.user);
-      return scope.config(edits.setUser(user), user);
+      return scope.config(edits.setUser(user));
     }
     case 'stopsignal': {
       const signal = signalOf(scope.expand(instruction.signal), instruction.signal);
-      return scope.config(edits.setStopSignal(signal), signal);
+      return scope.config(edits.setStopSignal(signal));
     }
     case 'maintainer':
-      return scope.config(edits.setAuthor(instruction.name), instruction.name);
+      return scope.config(edits.setAuthor(instruction.name));
     case 'onbuild':
-      return scope.config(edits.addOnBuild(instruction.expression), '');
+      return scope.config(edits.addOnBuild(instruction.expression));
   }
 }
 
 function evaluateHealthcheck(instruction: HealthcheckInstruction, scope: Scope): Evaluated {
-  return scope.config(edits.setHealthcheck(instruction.health), '');
+  return scope.config(edits.setHealthcheck(instruction.health));
 }
 
 function expandPairs(pairs: readonly { key: Fragment; value: Fragment }[], scope: Scope): edits.Pair[] {
   return pairs.map(({ key, value }) => [nonEmpty(scope.expand(key), key, 'a name'), scope.expand(value)] as const);
-}
-
-function joinPairs(pairs: readonly edits.Pair[]): string {
-  return pairs.map(([name, value]) => `${name}=${value}`).join(' ');
 }
 
 function nonEmpty(text: string, written: Fragment, what: string): string {
@@ -224,7 +220,7 @@ function evaluateWorkdir(written: Fragment, scope: Scope): Evaluated {
     path,
     owner: state.config.config?.User ?? '',
     edit,
-    createdBy: noOperation(`WORKDIR ${path}`),
+    createdBy: scope.historyLine(),
   };
   return { step, state: { ...state, config: edit(state.config), hasWorkdir: true } };
 }
@@ -244,7 +240,8 @@ function evaluateArg(instruction: ArgInstruction, scope: Scope): Evaluated {
     if (value !== undefined && !NON_ENVIRONMENT_ARGS.has(name)) env.set(name, value);
     names.push(name);
   }
-  const createdBy = noOperation(`ARG ${names.join(' ')}`);
+  const known = [...args].filter(([, value]) => value !== undefined).map(([name]) => name);
+  const createdBy = noOperation(`ARG ${known.sort().join(' ')}`);
   const step: ArgStep = { ...scope.base(), kind: 'arg', names, createdBy };
   return { step, state: { ...state, env, args: [...args].map(([name, value]) => ({ name, value })) } };
 }

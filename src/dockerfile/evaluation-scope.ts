@@ -1,7 +1,7 @@
 /** The surroundings in which one instruction is evaluated: its environment, and what is noticed on the way. */
 import type { EditConfig } from '../spec/image-config.ts';
 import { lookupIn, NON_ENVIRONMENT_ARGS, noteUndefined, type UndefinedUse } from './build-args.ts';
-import { historyLine, stepText } from './created-by.ts';
+import { noOperation, stepText } from './created-by.ts';
 import { expandFragment, HEREDOC_BODY } from './expand.ts';
 import type { Fragment } from './fragment.ts';
 import type { StageInstruction } from './instructions.ts';
@@ -19,7 +19,6 @@ export class Scope {
   readonly #instruction: StageInstruction;
   readonly #isTrigger: boolean;
   readonly #undefinedUses: UndefinedUse[] = [];
-  #hasVariables = false;
 
   constructor(state: StageState, instruction: StageInstruction, isTrigger: boolean) {
     this.state = state;
@@ -27,20 +26,13 @@ export class Scope {
     this.#isTrigger = isTrigger;
   }
 
-  /** Whether anything expanded so far held a variable. */
-  get hasVariables(): boolean {
-    return this.#hasVariables;
-  }
-
   expand(fragment: Fragment, env: ReadonlyMap<string, string> = this.state.env): string {
     const expansion = expandFragment(fragment, lookupIn(env), this.#instruction);
-    this.#hasVariables ||= expansion.variables.length > 0;
     return noteUndefined(expansion, env.keys(), this.#undefinedUses);
   }
 
   expandWords(fragment: Fragment): readonly string[] {
     const expansion = expandFragment(fragment, lookupIn(this.state.env), this.#instruction);
-    this.#hasVariables ||= expansion.variables.length > 0;
     noteUndefined(expansion, this.state.env.keys(), this.#undefinedUses);
     return expansion.words;
   }
@@ -62,10 +54,14 @@ export class Scope {
     };
   }
 
+  /** History of an instruction that runs nothing and copies nothing: the line as written, as Buildah has it. */
+  historyLine(): string {
+    return noOperation(this.#instruction.raw.text.text);
+  }
+
   /** A step that edits the config and nothing else. */
-  config(edit: EditConfig, rebuilt: string, next: Partial<StageState> = {}): Evaluated {
-    const createdBy = historyLine(this.#instruction.raw, this.#hasVariables, rebuilt);
-    const step: ConfigStep = { ...this.base(), kind: 'config', edit, createdBy };
+  config(edit: EditConfig, next: Partial<StageState> = {}): Evaluated {
+    const step: ConfigStep = { ...this.base(), kind: 'config', edit, createdBy: this.historyLine() };
     return { step, state: { ...this.state, ...next, config: edit(this.state.config) } };
   }
 }

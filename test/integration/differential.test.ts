@@ -8,6 +8,8 @@
  * - digests of layers: Buildah's archives carry its own order and headers; the trees are compared instead;
  * - the digest inside a history line of COPY or ADD: it is Buildah's own hash over its own archive of the sources;
  * - the label that names the builder and its version, and an empty list or map against an absent one;
+ * - SHELL in an image of OCI format: Debian's Buildah drops it, Slipway writes it as BuildKit does;
+ * - the history of a squashed image: Debian's Buildah keeps lines of layers that are gone, later versions do not;
  * - layers without any entry: Debian's Buildah adds one to an image of which only the config changed;
  * - mode and time of the root directory: Debian's Buildah makes the root of every new layer anew, mode 0555;
  * - mount points of RUN that Debian's Buildah leaves behind (`/dev`, `/proc`, `/sys`, `/run`, and empty files in
@@ -112,7 +114,7 @@ function build(rig: Rig, registry: RegistryServer, name: string, context: string
   const inspect = (...what: string[]) =>
     JSON.parse(command('skopeo', ['inspect', '--tls-verify=false', '--raw', ...what, `docker://${pushed}`]));
   const built = {
-    config: comparableConfig(inspect('--config')),
+    config: comparableConfig(inspect('--config'), flags),
     annotations: comparableAnnotations(inspect()['annotations'] ?? {}),
     tree: comparableTree(rig.imageTree('localhost/result'), startedAt),
   };
@@ -141,15 +143,17 @@ interface RawRunConfig {
 /** SHA-256 of two blocks of zeros: an archive without entries. */
 const EMPTY_LAYER = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
 
-function comparableConfig(raw: RawConfig): unknown {
+function comparableConfig(raw: RawConfig, flags: readonly string[]): unknown {
   const { created: _created, container: _container, parent: _parent, id: _id, ...rest } = raw;
   const diffIds = [...raw.rootfs.diff_ids];
   return {
     ...rest,
-    config: comparableRunConfig(raw.config),
-    ...(raw.container_config === undefined ? {} : { container_config: comparableRunConfig(raw.container_config) }),
+    config: comparableRunConfig(raw.config, flags),
+    ...(raw.container_config === undefined
+      ? {}
+      : { container_config: comparableRunConfig(raw.container_config, flags) }),
     rootfs: { ...raw.rootfs, diff_ids: raw.rootfs.diff_ids.filter((diffId) => diffId !== EMPTY_LAYER).length },
-    history: raw.history.map(({ created: _when, ...entry }) => ({
+    history: (flags.includes('--squash') ? [] : raw.history).map(({ created: _when, ...entry }) => ({
       ...entry,
       empty_layer: entry.empty_layer === true || diffIds.shift() === EMPTY_LAYER,
       created_by: withoutDigests(entry.created_by ?? ''),
@@ -158,12 +162,12 @@ function comparableConfig(raw: RawConfig): unknown {
   };
 }
 
-function comparableRunConfig(raw: RawRunConfig | undefined): unknown {
+function comparableRunConfig(raw: RawRunConfig | undefined, flags: readonly string[]): unknown {
   if (raw === undefined) return undefined;
   const { 'io.buildah.version': _theirs, 'io.slipway.version': _ours, ...labels } = raw.Labels ?? {};
   // Docker's format names the container that was committed: its id, and a host name made of it.
-  const { Image: _image, Hostname: _hostname, ...rest } = raw;
-  return { ...rest, Labels: labels };
+  const { Image: _image, Hostname: _hostname, Shell: shell, ...rest } = raw;
+  return { ...rest, Labels: labels, Shell: flags.includes('docker') ? shell : undefined };
 }
 
 function withoutDigests(text: string): string {

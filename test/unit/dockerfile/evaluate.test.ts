@@ -218,7 +218,7 @@ test('the small instructions set what they name', () => {
 
 test('WORKDIR tells who owns what is made', () => {
   const step = lastStep('FROM scratch\nUSER bob\nWORKDIR /a/../b/', 'workdir');
-  assert.deepEqual([step.path, step.owner, step.createdBy], ['/b', 'bob', '/bin/sh -c #(nop) WORKDIR /b']);
+  assert.deepEqual([step.path, step.owner, step.createdBy], ['/b', 'bob', '/bin/sh -c #(nop) WORKDIR /a/../b/']);
 });
 
 test('triggers of an image fire first and are gone afterwards', () => {
@@ -242,10 +242,10 @@ test('triggers of a stage fire in stages built from it', () => {
   );
 });
 
-test('history tells values where the line holds variables and the line itself elsewhere', () => {
+test('history tells the line as written, and of ARG the names that have a value so far', () => {
   assert.equal(lastStep('FROM scratch\nENV a="b  c"', 'config').createdBy, '/bin/sh -c #(nop) ENV a="b  c"');
-  assert.equal(lastStep('FROM scratch\nARG x=1\nENV a=$x', 'config').createdBy, '/bin/sh -c #(nop) ENV a=1');
-  assert.equal(lastStep('FROM scratch\nARG x=1 y', 'arg').createdBy, '/bin/sh -c #(nop) ARG x y');
+  assert.equal(lastStep('FROM scratch\nARG x=1\nENV a=$x', 'config').createdBy, '/bin/sh -c #(nop) ENV a=$x');
+  assert.equal(lastStep('FROM scratch\nARG x=1 y\nARG b=2', 'arg').createdBy, '/bin/sh -c #(nop) ARG b x');
 });
 
 test('mounts are resolved with variables, defaults and their content', () => {

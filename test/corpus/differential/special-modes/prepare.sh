@@ -1,2 +1,1 @@
-chmod 4755 tree/suid
-chmod 1770 tree
+mkdir -m 0710 tree/below
