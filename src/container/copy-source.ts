@@ -96,7 +96,6 @@ export function inlineSource(name: string, content: Buffer, mode = 0o644): Resol
     dev: '0:0',
     mtime: time,
     ctime: time,
-    atime: time,
     rdevMajor: 0,
     rdevMinor: 0,
     blocks: 0,

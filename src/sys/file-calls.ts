@@ -72,7 +72,6 @@ export function statAtIfAny(dirFd: number, name: string): FileStat | undefined {
         : memory.readBigUInt64LE(NAME_SIZE + 32).toString(),
     size: words[11]! * 0x1_0000_0000 + words[10]!,
     blocks: words[13]! * 0x1_0000_0000 + words[12]!,
-    atime: timeAt(16),
     ctime: timeAt(24),
     mtime: timeAt(28),
     rdevMajor: words[32]!,

@@ -231,7 +231,6 @@ export interface FileStat {
   readonly dev: string;
   readonly mtime: Timestamp;
   readonly ctime: Timestamp;
-  readonly atime: Timestamp;
   readonly rdevMajor: number;
   readonly rdevMinor: number;
   /** 512-byte blocks */
@@ -257,7 +256,6 @@ export function lstatat(dirFd: number, path: PathLike): FileStat {
     ino: STATX.readBigUInt64LE(32).toString(),
     size: Number(STATX.readBigUInt64LE(40)),
     blocks: Number(STATX.readBigUInt64LE(48)),
-    atime: timestamp(64),
     ctime: timestamp(96),
     mtime: timestamp(112),
     rdevMajor: STATX.readUInt32LE(128),

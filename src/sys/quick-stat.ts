@@ -38,27 +38,36 @@ function deviceText(major: number, minor: number): string {
   return lastDevice;
 }
 
-/** The struct statx of the last call. @see statx(2) */
+/** A 64-bit value as a number; small ones, nearly all, stay small integers, which cost no memory of their own. */
+function wide(low: number, high: number): number {
+  return high === 0 && low < 0x40000000 ? low : low + high * TWO_32;
+}
+
+/** Seconds since 1970: until 2038 a small integer. */
+function secondsOf(low: number, high: number): number {
+  return high === 0 && low < 0x80000000 ? low | 0 : low + high * TWO_32;
+}
+
+/** The struct statx of the last call. Walks hold hundreds of thousands of these. @see statx(2) */
 class QuickStat implements FileStat {
   readonly nlink = WORDS[4]!;
   readonly uid = WORDS[5]!;
   readonly gid = WORDS[6]!;
   readonly mode = WORDS[7]! & 0xffff;
-  readonly ino = inodeText(WORDS[8]!, WORDS[9]!);
-  readonly size = WORDS[10]! + WORDS[11]! * TWO_32;
-  readonly blocks = WORDS[12]! + WORDS[13]! * TWO_32;
+  readonly size = wide(WORDS[10]!, WORDS[11]!);
+  readonly blocks = wide(WORDS[12]!, WORDS[13]!);
   readonly rdevMajor = WORDS[32]!;
   readonly rdevMinor = WORDS[33]!;
   readonly dev = deviceText(WORDS[34]!, WORDS[35]!);
-  readonly #atime = WORDS[16]! + SIGNED[17]! * TWO_32;
-  readonly #atimeNs = WORDS[18]!;
-  readonly #ctime = WORDS[24]! + SIGNED[25]! * TWO_32;
+  readonly #inodeLow = WORDS[8]!;
+  readonly #inodeHigh = WORDS[9]!;
+  readonly #ctime = secondsOf(WORDS[24]!, SIGNED[25]!);
   readonly #ctimeNs = WORDS[26]!;
-  readonly #mtime = WORDS[28]! + SIGNED[29]! * TWO_32;
+  readonly #mtime = secondsOf(WORDS[28]!, SIGNED[29]!);
   readonly #mtimeNs = WORDS[30]!;
 
-  get atime(): Timestamp {
-    return { seconds: this.#atime, nanoseconds: this.#atimeNs };
+  get ino(): string {
+    return inodeText(this.#inodeLow, this.#inodeHigh);
   }
   get ctime(): Timestamp {
     return { seconds: this.#ctime, nanoseconds: this.#ctimeNs };
