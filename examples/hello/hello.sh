@@ -1,0 +1,2 @@
+read -r made < /made.txt
+echo "hello, $NAME: $made"
