@@ -25,10 +25,10 @@ export function missingSource(o: Place, pattern: string, path: ByteString): Buil
   if (rule !== undefined && nearest.missing === undefined) {
     return new BuilderError(
       'copy.source-missing',
-      `cannot copy ${shown}: rule "${rule}" of ${o.ignore!.name} hides it`,
+      `cannot copy ${shown}: rule "${rule.pattern}" of ${o.ignore!.name} hides it (line ${rule.line})`,
       {
         hint: `add "!${displayName(path)}" below that rule`,
-        facts: { ...facts, rule },
+        facts: { ...facts, rule: rule.pattern, line: rule.line },
       },
     );
   }
@@ -52,16 +52,13 @@ export function noMatch(o: Place, pattern: string): BuilderError {
   );
 }
 
-/** The rule that hides `path`: the last one that turned it from visible to hidden; undefined when it is visible. */
-export function decidingRule(ignore: IgnoreRules, path: string): string | undefined {
-  let rule: string | undefined;
-  let isHidden = false;
-  for (let count = 1; count <= ignore.patterns.length; count++) {
-    const now = new PathRules(ignore.patterns.slice(0, count)).matches(path);
-    if (now && !isHidden) rule = ignore.patterns[count - 1];
-    isHidden = now;
-  }
-  return isHidden ? rule : undefined;
+/** The rule that hides `path`, with its line; undefined when it is visible. */
+export function decidingRule(
+  ignore: IgnoreRules,
+  path: string,
+): { readonly pattern: string; readonly line: number } | undefined {
+  const { ignored, rule } = new PathRules(ignore).verdict(path);
+  return ignored ? rule : undefined;
 }
 
 function nearestDirectory(

@@ -66,8 +66,8 @@ export interface Search extends ResolveOptions {
 export async function resolveSources(o: ResolveOptions): Promise<ResolvedSource[]> {
   const search: Search = {
     ...o,
-    ignored: matcherOf(o.ignore?.patterns),
-    excluded: matcherOf(o.exclude),
+    ignored: rulesOf(o.ignore),
+    excluded: rulesOf(o.exclude === undefined ? undefined : { patterns: o.exclude, name: '--exclude' }),
     pace: new Pace(o.signal),
   };
   const found: ResolvedSource[] = [];
@@ -78,8 +78,10 @@ export async function resolveSources(o: ResolveOptions): Promise<ResolvedSource[
   return found;
 }
 
-function matcherOf(patterns: readonly string[] | undefined): PathRules | undefined {
-  return patterns === undefined || patterns.length === 0 ? undefined : new PathRules(patterns);
+function rulesOf(rules: IgnoreRules | undefined): PathRules | undefined {
+  if (rules === undefined) return undefined;
+  const made = new PathRules(rules);
+  return made.isEmpty ? undefined : made;
 }
 
 /** Content that is not on disk: a here-document. */

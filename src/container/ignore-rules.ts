@@ -1,6 +1,6 @@
 /** The ignore file of a build: which one counts, and its rules. */
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { IgnoreRules } from './copy-source.ts';
 
@@ -26,19 +26,8 @@ export function findIgnoreFile(
   );
 }
 
-/** The rules of an ignore file; undefined for none. */
+/** The rules of an ignore file; undefined for no file. */
 export function readIgnoreRules(path: string | undefined): IgnoreRules | undefined {
   if (path === undefined) return undefined;
-  const patterns = ignorePatterns(readFileSync(path, 'utf8'));
-  return patterns.length === 0 ? undefined : { patterns, name: path.slice(path.lastIndexOf('/') + 1) };
-}
-
-/** Lines that are rules: comments count only in the first column. @see Dockerfile reference, ".dockerignore file" */
-export function ignorePatterns(text: string): string[] {
-  return text
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .filter((line) => !line.startsWith('#'))
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
+  return { patterns: readFileSync(path, 'utf8').split('\n'), name: basename(path) };
 }
