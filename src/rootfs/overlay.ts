@@ -11,41 +11,36 @@ import { bindMount, unmount } from '../sys/mount.ts';
 import { cloneDirectoryAttributes, cloneTree } from './clone-tree.ts';
 import { mountOverlay } from './overlay-mount.ts';
 import { removeTree } from './remove-tree.ts';
-import { type MountPlace, SnapshotDirectory, type SnapshotRef } from './snapshot-directory.ts';
+import type { MountPlace, SnapshotDirectory, SnapshotRef } from './snapshot-directory.ts';
 import type { ChangeSource, MountedRootfs, SnapshotId, Snapshotter } from './snapshotter.ts';
+import { StoredSnapshots } from './stored-snapshots.ts';
 
 /** More would be refused by the kernel (OVL_MAX_STACK). */
 const MAX_LAYERS = 500;
 
-export class OverlaySnapshotter implements Snapshotter {
+export class OverlaySnapshotter extends StoredSnapshots implements Snapshotter {
   readonly driver = 'overlay';
-  readonly #directory: SnapshotDirectory;
-
-  /** @param options.root a directory of its own, made if missing */
-  constructor(options: { readonly root: string }) {
-    this.#directory = new SnapshotDirectory(options.root);
-  }
 
   async prepare(key: string, parent: SnapshotId | undefined, o: Cancellable = {}): Promise<void> {
     o.signal?.throwIfAborted();
-    using draft = this.#directory.draft({ version: 1, key, ...(parent === undefined ? {} : { parent }) });
+    using draft = this.directory.draft({ version: 1, key, ...(parent === undefined ? {} : { parent }) });
     // The root of the mounted tree has the attributes of the upper directory.
-    if (parent !== undefined) withDirectories(this.#directory.fsOf({ id: parent }), draft.fs, cloneDirectoryAttributes);
-    this.#directory.publishActive(draft, key);
+    if (parent !== undefined) withDirectories(this.directory.fsOf({ id: parent }), draft.fs, cloneDirectoryAttributes);
+    this.directory.publishActive(draft, key);
   }
 
   async mount(key: string, at?: string): Promise<MountedRootfs> {
-    const { parent } = this.#directory.record({ key });
-    const upper = this.#directory.fsOf({ key });
+    const { parent } = this.directory.record({ key });
+    const upper = this.directory.fsOf({ key });
     if (parent === undefined) return at === undefined ? unmounted(upper) : bound(upper, at);
-    const lowers = [parent, ...this.#directory.ancestors({ id: parent })];
+    const lowers = [parent, ...this.directory.ancestors({ id: parent })];
     return this.#mountLayers(lowers, upper, at);
   }
 
   async view(id: SnapshotId | undefined): Promise<MountedRootfs> {
-    if (id === undefined) return unmounted(this.#directory.empty);
-    const lowers = [id, ...this.#directory.ancestors({ id })];
-    return lowers.length === 1 ? unmounted(this.#directory.fsOf({ id })) : this.#mountLayers(lowers);
+    if (id === undefined) return unmounted(this.directory.empty);
+    const lowers = [id, ...this.directory.ancestors({ id })];
+    return lowers.length === 1 ? unmounted(this.directory.fsOf({ id })) : this.#mountLayers(lowers);
   }
 
   #mountLayers(lowers: readonly SnapshotId[], upper?: string, at?: string): MountedRootfs {
@@ -58,13 +53,13 @@ export class OverlaySnapshotter implements Snapshotter {
         },
       );
     }
-    const place = at === undefined ? this.#directory.mountPlace() : lastingPlace(at);
+    const place = at === undefined ? this.directory.mountPlace() : lastingPlace(at);
     const target = place.merged;
     // Relative to the directory of the links, so that these are as short as can be.
-    const beside = (path: string): string => relative(this.#directory.links, path);
+    const beside = (path: string): string => relative(this.directory.links, path);
     try {
       mountOverlay({
-        base: this.#directory.links,
+        base: this.directory.links,
         lowers,
         ...(upper === undefined ? {} : { writable: { upper: beside(upper), work: beside(place.work) } }),
         target,
@@ -80,16 +75,16 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 
   async seal(key: string, o: { copy?: boolean } = {}): Promise<SnapshotId> {
-    if (o.copy !== true) return this.#directory.sealActive(key);
-    const record = this.#directory.record({ key });
-    using draft = this.#directory.draft(record);
-    await withDirectories(this.#directory.fsOf({ key }), draft.fs, (from, to) => cloneTree(from, to));
-    return this.#directory.publishSealed(draft);
+    if (o.copy !== true) return this.directory.sealActive(key);
+    const record = this.directory.record({ key });
+    using draft = this.directory.draft(record);
+    await withDirectories(this.directory.fsOf({ key }), draft.fs, (from, to) => cloneTree(from, to));
+    return this.directory.publishSealed(draft);
   }
 
   async changes(snapshot: SnapshotRef, base?: SnapshotId | null): Promise<ChangeSource & AsyncDisposable> {
-    const above = layersAbove(this.#directory, snapshot, base);
-    const uppers = above.layers.map((layer) => this.#directory.fsOf(layer));
+    const above = layersAbove(this.directory, snapshot, base);
+    const uppers = above.layers.map((layer) => this.directory.fsOf(layer));
     const lower = above.base === undefined ? undefined : await this.view(above.base);
     return {
       lower: lower?.path,
@@ -99,30 +94,6 @@ export class OverlaySnapshotter implements Snapshotter {
         await lower?.[Symbol.asyncDispose]();
       },
     };
-  }
-
-  async parentOf(snapshot: SnapshotRef): Promise<SnapshotId | undefined> {
-    return this.#directory.record(snapshot).parent;
-  }
-
-  async has(snapshot: SnapshotRef): Promise<boolean> {
-    return this.#directory.recordIfAny(snapshot) !== undefined;
-  }
-
-  async removeActive(key: string): Promise<void> {
-    this.#directory.remove({ key });
-  }
-
-  async removeSealed(id: SnapshotId): Promise<void> {
-    this.#directory.remove({ id });
-  }
-
-  async flush(): Promise<void> {
-    this.#directory.flush();
-  }
-
-  async list(): ReturnType<Snapshotter['list']> {
-    return { sealed: this.#directory.sealed(), active: this.#directory.active() };
   }
 }
 

@@ -8,86 +8,57 @@ import type { Cancellable } from '../spec/target.ts';
 import { type FileStat, lstatat } from '../sys/libc.ts';
 import { cloneTree } from './clone-tree.ts';
 import { bound, layersAbove, unmounted, withDirectories } from './overlay.ts';
-import { SnapshotDirectory, type SnapshotRef } from './snapshot-directory.ts';
+import type { SnapshotRef } from './snapshot-directory.ts';
 import type { ChangeSource, MountedRootfs, SnapshotId, Snapshotter } from './snapshotter.ts';
+import { StoredSnapshots } from './stored-snapshots.ts';
 
 const INDEX_FILE = 'inodes';
 /** Two ticks of the slowest kernel clock: a file changed this soon after it was copied may keep its ctime. */
 const CLOCK_GRAIN_NS = 20_000_000n;
 
-export class VfsSnapshotter implements Snapshotter {
+export class VfsSnapshotter extends StoredSnapshots implements Snapshotter {
   readonly driver = 'vfs';
-  readonly #directory: SnapshotDirectory;
-
-  /** @param options.root a directory of its own, made if missing */
-  constructor(options: { readonly root: string }) {
-    this.#directory = new SnapshotDirectory(options.root);
-  }
 
   async prepare(key: string, parent: SnapshotId | undefined, o: Cancellable = {}): Promise<void> {
     o.signal?.throwIfAborted();
-    using draft = this.#directory.draft({ version: 1, key, ...(parent === undefined ? {} : { parent }) });
+    using draft = this.directory.draft({ version: 1, key, ...(parent === undefined ? {} : { parent }) });
     if (parent !== undefined) {
       const index = new InodeIndex();
-      await withDirectories(this.#directory.fsOf({ id: parent }), draft.fs, (from, to) =>
+      await withDirectories(this.directory.fsOf({ id: parent }), draft.fs, (from, to) =>
         cloneTree(from, to, { signal: o.signal, copied: (stat, fd, name) => index.add(stat, lstatat(fd, name)) }),
       );
       index.save(join(draft.path, INDEX_FILE));
     }
-    this.#directory.publishActive(draft, key);
+    this.directory.publishActive(draft, key);
   }
 
   async mount(key: string, at?: string): Promise<MountedRootfs> {
-    const fs = this.#directory.fsOf({ key });
+    const fs = this.directory.fsOf({ key });
     return at === undefined ? unmounted(fs) : bound(fs, at);
   }
 
   async view(id: SnapshotId | undefined): Promise<MountedRootfs> {
-    return unmounted(id === undefined ? this.#directory.empty : this.#directory.fsOf({ id }));
+    return unmounted(id === undefined ? this.directory.empty : this.directory.fsOf({ id }));
   }
 
   async seal(key: string, o: { copy?: boolean } = {}): Promise<SnapshotId> {
-    if (o.copy !== true) return this.#directory.sealActive(key);
-    using draft = this.#directory.draft(this.#directory.record({ key }));
-    await withDirectories(this.#directory.fsOf({ key }), draft.fs, (from, to) => cloneTree(from, to));
-    return this.#directory.publishSealed(draft);
+    if (o.copy !== true) return this.directory.sealActive(key);
+    using draft = this.directory.draft(this.directory.record({ key }));
+    await withDirectories(this.directory.fsOf({ key }), draft.fs, (from, to) => cloneTree(from, to));
+    return this.directory.publishSealed(draft);
   }
 
   async changes(snapshot: SnapshotRef, base?: SnapshotId | null): Promise<ChangeSource & AsyncDisposable> {
-    const above = layersAbove(this.#directory, snapshot, base);
+    const above = layersAbove(this.directory, snapshot, base);
     // The index knows what was copied from the parent, so it serves no other comparison.
     const unchangedInodes =
-      above.layers.length === 1 ? readIndex(this.#directory.fileOf(snapshot, INDEX_FILE)) : undefined;
+      above.layers.length === 1 ? readIndex(this.directory.fileOf(snapshot, INDEX_FILE)) : undefined;
     return {
-      lower: above.base === undefined ? undefined : this.#directory.fsOf({ id: above.base }),
-      merged: this.#directory.fsOf(snapshot),
+      lower: above.base === undefined ? undefined : this.directory.fsOf({ id: above.base }),
+      merged: this.directory.fsOf(snapshot),
       ...(unchangedInodes === undefined ? {} : { unchangedInodes }),
       async [Symbol.asyncDispose]() {},
     };
-  }
-
-  async parentOf(snapshot: SnapshotRef): Promise<SnapshotId | undefined> {
-    return this.#directory.record(snapshot).parent;
-  }
-
-  async has(snapshot: SnapshotRef): Promise<boolean> {
-    return this.#directory.recordIfAny(snapshot) !== undefined;
-  }
-
-  async removeActive(key: string): Promise<void> {
-    this.#directory.remove({ key });
-  }
-
-  async removeSealed(id: SnapshotId): Promise<void> {
-    this.#directory.remove({ id });
-  }
-
-  async flush(): Promise<void> {
-    this.#directory.flush();
-  }
-
-  async list(): ReturnType<Snapshotter['list']> {
-    return { sealed: this.#directory.sealed(), active: this.#directory.active() };
   }
 }
 

@@ -1,0 +1,36 @@
+/** What every driver does alike: records of snapshots in a directory. */
+import { SnapshotDirectory, type SnapshotRef } from './snapshot-directory.ts';
+import type { SnapshotId, Snapshotter } from './snapshotter.ts';
+
+export abstract class StoredSnapshots {
+  protected readonly directory: SnapshotDirectory;
+
+  /** @param options.root a directory of its own, made if missing */
+  constructor(options: { readonly root: string }) {
+    this.directory = new SnapshotDirectory(options.root);
+  }
+
+  async parentOf(snapshot: SnapshotRef): Promise<SnapshotId | undefined> {
+    return this.directory.record(snapshot).parent;
+  }
+
+  async has(snapshot: SnapshotRef): Promise<boolean> {
+    return this.directory.recordIfAny(snapshot) !== undefined;
+  }
+
+  async removeActive(key: string): Promise<void> {
+    this.directory.remove({ key });
+  }
+
+  async removeSealed(id: SnapshotId): Promise<void> {
+    this.directory.remove({ id });
+  }
+
+  async flush(): Promise<void> {
+    this.directory.flush();
+  }
+
+  async list(): ReturnType<Snapshotter['list']> {
+    return { sealed: this.directory.sealed(), active: this.directory.active() };
+  }
+}
