@@ -31,6 +31,18 @@ interface Trust {
   readonly rejectUnauthorized: boolean;
 }
 
+/** The machine's CAs and those the caller added for node programs, whose variable the launcher renames. */
+function trustedCas(env: Environment): readonly (string | Buffer)[] {
+  const extra = env['SLIPWAY_EXTRA_CA_CERTS'] ?? env['NODE_EXTRA_CA_CERTS'];
+  if (extra === undefined || extra === '') return systemCas(env);
+  try {
+    return [...systemCas(env), readFileSync(extra)];
+  } catch {
+    // As node: a file that cannot be read adds nothing.
+    return systemCas(env);
+  }
+}
+
 function systemCas(env: Environment): readonly (string | Buffer)[] {
   for (const file of env['SSL_CERT_FILE'] ? [env['SSL_CERT_FILE']] : SYSTEM_CA_FILES) {
     try {
@@ -150,7 +162,7 @@ export class AgentPool {
         rejectUnauthorized: verify,
         secureContext: createSecureContext({
           // Unverified connections need no list, and reading one takes ten milliseconds.
-          ...(verify ? { ca: [...systemCas(this.#options.env), ...files.ca] as (string | Buffer)[] } : {}),
+          ...(verify ? { ca: [...trustedCas(this.#options.env), ...files.ca] as (string | Buffer)[] } : {}),
           ...(files.client.length === 0
             ? {}
             : { cert: files.client.map((c) => c.cert), key: files.client.map((c) => c.key) }),

@@ -17,10 +17,16 @@ export async function unshare(c: CommandContext): Promise<number> {
       paths[variable] = await builder.mount(container);
       mounted.push(container);
     }
-    return statusCode(await runHere(command, { ...c.env, ...paths }, c.signal));
+    return statusCode(await runHere(command, { ...callerEnvironment(c.env), ...paths }, c.signal));
   } finally {
     await unmountAll(builder, mounted);
   }
+}
+
+/** What the launcher renamed goes back to its name. */
+function callerEnvironment(env: CommandContext['env']): NodeJS.ProcessEnv {
+  const { SLIPWAY_EXTRA_CA_CERTS: extra, ...rest } = env;
+  return extra === undefined ? rest : { ...rest, NODE_EXTRA_CA_CERTS: extra };
 }
 
 /** `[VAR=]CONTAINER`; the variable is the name of the container in capitals when it is not given. */
