@@ -35,8 +35,16 @@ function onSignal(name: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void {
 }
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => onSignal(name));
 
-const stdout = streamOutput(process.stdout, () => stop(BROKEN_PIPE, 'the reader of the output is gone'));
-const stderr = streamOutput(process.stderr, () => {});
+const stdout = streamOutput(
+  () => process.stdout,
+  1,
+  () => stop(BROKEN_PIPE, 'the reader of the output is gone'),
+);
+const stderr = streamOutput(
+  () => process.stderr,
+  2,
+  () => {},
+);
 
 async function main(): Promise<void> {
   const code = await runProgram({

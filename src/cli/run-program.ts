@@ -111,7 +111,9 @@ function makeContext(
     dashAt,
     env: s.env,
     cwd: s.cwd,
-    stdin: s.stdin,
+    get stdin() {
+      return s.stdin;
+    },
     stdout: s.stdout,
     stderr: s.stderr,
     signal: s.signal,

@@ -1,3 +1,5 @@
+import { isatty } from 'node:tty';
+
 /** A stream a command writes to. Writes are ordered; `flush` resolves when the kernel has them all. */
 export interface Output {
   write(data: string | Uint8Array): void;
@@ -9,30 +11,38 @@ export interface Output {
 }
 
 /**
- * Wraps one of the process's own streams.
+ * Wraps one of the process's own streams, opened at the first write: node takes milliseconds for each.
+ * @param fd of the stream, asked whether it is a terminal
  * @param closed called once when the reader has gone away; later writes vanish
  */
-export function streamOutput(stream: NodeJS.WriteStream, closed: () => void): Output {
+export function streamOutput(open: () => NodeJS.WriteStream, fd: number, closed: () => void): Output {
   let gone = false;
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (gone) return;
-    gone = true;
-    if (error.code !== 'EPIPE') process.exitCode = 125;
-    closed();
-  });
+  let opened: NodeJS.WriteStream | undefined;
+  const stream = (): NodeJS.WriteStream => {
+    if (opened !== undefined) return opened;
+    opened = open();
+    opened.on('error', (error: NodeJS.ErrnoException) => {
+      if (gone) return;
+      gone = true;
+      if (error.code !== 'EPIPE') process.exitCode = 125;
+      closed();
+    });
+    return opened;
+  };
   return {
     write: (data) => {
-      if (!gone) stream.write(data);
+      if (!gone) stream().write(data);
     },
-    flush: () => (gone ? Promise.resolve() : new Promise((resolve) => stream.write('', () => resolve()))),
+    flush: () =>
+      gone || opened === undefined ? Promise.resolve() : new Promise((resolve) => stream().write('', () => resolve())),
     get isTty() {
-      return stream.isTTY === true;
+      return isatty(fd);
     },
     get columns() {
-      return stream.columns ?? 80;
+      return isatty(fd) ? (stream().columns ?? 80) : 80;
     },
     get rows() {
-      return stream.rows ?? 24;
+      return isatty(fd) ? (stream().rows ?? 24) : 24;
     },
   };
 }
