@@ -41,6 +41,8 @@ export class RegistryServer implements AsyncDisposable {
     const log = openSync(join(folder, 'log'), 'a');
     const program = findProgram('docker-registry') ?? 'docker-registry';
     const child = spawn(program, ['serve', join(folder, 'config.yml')], { stdio: ['ignore', log, log] });
+    // A test run that is cut off must not leave a server behind.
+    process.once('exit', () => child.kill('SIGKILL'));
     const server = new RegistryServer(host, folder, child);
     await server.#ready();
     return server;
