@@ -64,7 +64,9 @@ await Promise.all([
   }),
 ]);
 if (/[^\x00-\x7f]/.test(readFileSync(join(fresh, 'program.cjs'), 'utf8'))) {
-  throw new Error('the program holds characters beyond ASCII: write them as escapes, scripts/start.cjs reads it as one-byte text');
+  throw new Error(
+    'the program holds characters beyond ASCII: write them as escapes, scripts/start.cjs reads it as one-byte text',
+  );
 }
 copyFileSync('scripts/start.cjs', join(fresh, 'slipway.cjs'));
 makeCodeCache();

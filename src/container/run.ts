@@ -14,7 +14,7 @@ import { loadImage } from './local-image.ts';
 import { openRootfs } from './mount-container.ts';
 import { pullImage } from './pull.ts';
 import { stageMounts } from './run-mounts.ts';
-import { runProcess } from './run-process.ts';
+import { prepareRuns, runProcess } from './run-process.ts';
 import { unpack } from './unpack.ts';
 import type { RunOptions } from './verb-options.ts';
 import type { RunDefaults, WorkingContainer } from './working-container.ts';
@@ -33,7 +33,10 @@ export async function run(
   const { id } = requireContainer(engine, nameOrId);
   using _ = await engine.store.containers.lock(id, { signal: engine.signal });
   const container = requireContainer(engine, id);
+  const defaults = mergeDefaults(container.run, o);
+  const prepared = prepareRuns(engine, defaults);
   await using rootfs = await openRootfs(engine, container);
+  await prepared;
   const execution = container.config.config ?? {};
   const cwd = o.cwd ?? (execution.WorkingDir || '/');
   await using staged = await stageRunMounts(engine, o, cwd);
@@ -44,7 +47,7 @@ export async function run(
     extraEnv: [...expandEnv(o.envAdd ?? [], engine.env), ...staged.env],
     cwd,
     user: o.user ?? execution.User ?? '',
-    defaults: mergeDefaults(container.run, o),
+    defaults,
     ...(o.hostname === undefined ? {} : { hostname: o.hostname }),
     mounts: staged.mounts,
     terminal: o.terminal === true,
