@@ -50,7 +50,8 @@ export async function umountContainer(engine: Engine, nameOrId: string): Promise
   await editContainer(engine, id, (before) => {
     if (before.mountPoint === undefined) return before;
     if (engine.snapshots.driver !== 'vfs') {
-      unmount(before.mountPoint);
+      // What ended with its namespace is unmounted already.
+      if (visibleMount(engine, before) !== undefined) unmount(before.mountPoint);
       for (const path of [before.mountPoint, `${before.mountPoint}.work`])
         rmSync(path, { recursive: true, force: true });
     }

@@ -2,11 +2,13 @@
 import { unmount } from '../sys/mount.ts';
 import { requireContainer } from './container-store.ts';
 import type { Engine } from './engine.ts';
+import { visibleMount } from './mount-container.ts';
 import type { WorkingContainer } from './working-container.ts';
 
 /** Removes a container whose lock is held: the record first, so that a crash leaves only garbage. */
 export async function deleteContainer(engine: Engine, container: WorkingContainer): Promise<void> {
-  if (container.mountPoint !== undefined && engine.snapshots.driver !== 'vfs') unmount(container.mountPoint);
+  const mounted = visibleMount(engine, container);
+  if (mounted !== undefined && engine.snapshots.driver !== 'vfs') unmount(mounted);
   engine.store.containers.delete(container.id);
   if (await engine.snapshots.has({ key: container.id })) await engine.snapshots.removeActive(container.id);
 }
