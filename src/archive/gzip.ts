@@ -81,19 +81,47 @@ export async function* gzip(bytes: Bytes, options: GzipOptions = {}): Bytes {
 }
 
 function deflateBlock(block: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer> {
-  const options: ZlibOptions = {
-    level,
-    // A sync flush ends the run on a byte border without marking the end of the stream.
-    finishFlush: constants.Z_SYNC_FLUSH,
-    chunkSize: BLOCK_BYTES / 2,
-    ...(dictionary === undefined ? {} : { dictionary }),
-  };
-  const run = new Promise<Buffer>((resolve, reject) => {
-    deflateRaw(block, options, (error, result) => (error === null ? resolve(result) : reject(error)));
-  });
+  const run = deflateWell(block, level, dictionary);
   // The consumer may stop before this run's turn comes; a failure nobody waits for must not end the process.
   run.catch(() => {});
   return run;
+}
+
+/** Taken from a block at as many places to see whether trying to compress it is worth while. */
+const SAMPLE_BYTES = 8 * 1024;
+const SAMPLES = 3;
+/** Jars, images, archives and ciphertext come out above this, everything else far below. */
+const HOPELESS = 0.97;
+
+/**
+ * Blocks that hold compressed data already are stored: deflate would spend its longest time on them and save nothing.
+ * The decision depends on the content alone, so the output does, too.
+ */
+async function deflateWell(block: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer> {
+  if (level > 0 && block.length > 4 * SAMPLES * SAMPLE_BYTES) {
+    const step = Math.floor((block.length - SAMPLE_BYTES) / (SAMPLES - 1));
+    const sample = Buffer.concat(
+      Array.from({ length: SAMPLES }, (_, i) => block.subarray(i * step, i * step + SAMPLE_BYTES)),
+    );
+    const tried = await deflate(sample, { level: 1 });
+    if (tried.length > HOPELESS * sample.length)
+      return deflate(block, { level: 0, ...ENDING, ...withDictionary(dictionary) });
+  }
+  return deflate(block, { level, ...ENDING, ...withDictionary(dictionary) });
+}
+
+// A sync flush ends the run on a byte border without marking the end of the stream. A stored block needs little more
+// room than its content.
+const ENDING: ZlibOptions = { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: BLOCK_BYTES + 1024 };
+
+function withDictionary(dictionary: Buffer | undefined): ZlibOptions {
+  return dictionary === undefined ? {} : { dictionary };
+}
+
+function deflate(block: Buffer, options: ZlibOptions): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    deflateRaw(block, options, (error, result) => (error === null ? resolve(result) : reject(error)));
+  });
 }
 
 function trailer(crc: number, size: number): Buffer {

@@ -101,10 +101,13 @@ for (const { name, account } of accounts()) {
       ['--root', '/x', 'umount', 'x'],
       ['--log-level=debug', 'unmount', '-a'],
     ]) {
-      test(`${args.join(' ')} stays in the caller's mount namespace`, () => {
+      test(`${args.join(' ')} runs where its mounts are`, () => {
         const { report } = launch(account, args);
         const own = spawnSync('readlink', ['/proc/self/ns/mnt'], { encoding: 'utf8' }).stdout.trim();
-        assert.deepEqual({ mode: report?.mode, mounts: report?.mounts }, { mode: 'direct', mounts: own });
+        // An ordinary user's mounts live in a user namespace: unmounting needs one, and mounting outside is refused.
+        const isDirect = !rootless || args.includes('mount');
+        assert.equal(report?.mode, isDirect ? 'direct' : 'rootless');
+        assert.equal(report?.mounts === own, isDirect);
       });
     }
 
