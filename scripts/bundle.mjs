@@ -4,7 +4,16 @@
  * most commands.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -24,7 +33,7 @@ const parserOnly = {
 };
 
 // Built aside and swapped in, so that a program that runs meanwhile never sees half a bundle.
-const fresh = `dist.new-${process.pid}`;
+const fresh = join(process.cwd(), `dist.new-${process.pid}`);
 const common = {
   outdir: fresh,
   bundle: true,
@@ -76,13 +85,22 @@ if (existsSync('dist')) renameSync('dist', old);
 renameSync(fresh, 'dist');
 rmSync(old, { recursive: true, force: true });
 
-/** Runs a command that loads the engine and keeps what V8 compiled. Without the cache everything works, slower. */
+/**
+ * Runs a small build and keeps what V8 compiled for it. Where no user namespace can be entered, listing images has to
+ * do. Without the cache everything works, slower.
+ */
 function makeCodeCache() {
-  const root = mkdtempSync(join(tmpdir(), 'slipway-cache-'));
-  const options = ['--storage-driver', 'vfs', '--root', join(root, 'r'), '--runroot', join(root, 'rr')];
-  spawnSync(process.execPath, ['--no-warnings', join(fresh, 'slipway.cjs'), ...options, 'images'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, SLIPWAY_WRITE_CODE_CACHE: '1' },
+  const place = mkdtempSync(join(tmpdir(), 'slipway-cache-'));
+  mkdirSync(join(place, 'context'));
+  writeFileSync(join(place, 'context', 'Dockerfile'), 'FROM scratch\nENV A=b\nCOPY Dockerfile /d/\nCMD ["/d"]\n');
+  const store = ['--storage-driver', 'vfs', '--root', join(place, 'r'), '--runroot', join(place, 'rr')];
+  const script = join(fresh, 'slipway.cjs');
+  const env = { ...process.env, SLIPWAY_WRITE_CODE_CACHE: '1', SLIPWAY_NODE: process.execPath, SLIPWAY_SCRIPT: script };
+  const build = spawnSync('bin/slipway', [...store, 'build', '--layers', '-q', join(place, 'context')], {
+    stdio: 'ignore',
+    env,
   });
-  rmSync(root, { recursive: true, force: true });
+  if (build.status !== 0)
+    spawnSync(process.execPath, ['--no-warnings', script, ...store, 'images'], { stdio: 'ignore', env });
+  rmSync(place, { recursive: true, force: true });
 }

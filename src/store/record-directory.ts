@@ -34,7 +34,8 @@ export class RecordDirectory<T> {
 
   put(id: string, record: T): void {
     mkdirSync(join(this.#root, id), { recursive: true, mode: 0o700 });
-    writeAtomic(this.#pathOf(id), JSON.stringify(record));
+    // Not flushed, as the container's files are not: a record that outlived them would promise what is gone.
+    writeAtomic(this.#pathOf(id), JSON.stringify(record), { durable: false });
   }
 
   /** The record vanishes at once; its files follow. */

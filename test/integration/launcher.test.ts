@@ -118,7 +118,7 @@ for (const { name, account } of accounts()) {
     test('makes no second user namespace inside one', () => {
       if (!rootless) return;
       const through = ['unshare', '--user', '--map-root-user', '--map-auto', '--mount'];
-      const { done, report } = launch(account, ['images'], {}, through);
+      const { done, report } = launch(account, ['build'], {}, through);
       assert.ok(report !== undefined, done.stderr);
       assert.deepEqual(
         { mode: report.mode, uid: report.uid, rootless: report.rootless },
