@@ -46,8 +46,8 @@ export interface GzipOptions {
   readonly concurrency?: number;
 }
 
-/** zlib's own default, and that of docker and podman: files are as small as people are used to. */
-export const DEFAULT_GZIP_LEVEL = 6;
+/** Programs and text come out one or two per cent larger than at zlib's default of 6, in 60 to 80 per cent of its time. */
+export const DEFAULT_GZIP_LEVEL = 5;
 /** Blocks lose about 0.1 % against one run at this size; and a dozen of them in flight stay far below 100 MiB. */
 const BLOCK_BYTES = 1024 * 1024;
 /** The reach of deflate's back references. */
@@ -63,7 +63,7 @@ const LAST_BLOCK = Buffer.from([3, 0]);
  */
 export async function* gzip(bytes: Bytes, options: GzipOptions = {}): Bytes {
   const level = options.level ?? DEFAULT_GZIP_LEVEL;
-  const concurrency = options.concurrency ?? Math.min(8, availableParallelism() + 1);
+  const concurrency = options.concurrency ?? Math.max(8, 2 * availableParallelism());
   const running: Promise<Buffer>[] = [];
   let crc = 0;
   let size = 0;

@@ -81,18 +81,23 @@ export async function sendImage(
   const usual = USUAL_COMPRESSION[transport];
   const wanted = o.compression ?? (usual === 'as-is' ? undefined : usual);
   const format = o.format ?? place.requiredFormat;
+  const keeping: Promise<void>[] = [];
   const sent = await copyImage(localTarget(engine), manifest.digest, place, '', {
     // An index goes whole when asked; a plain push sends the image for this machine.
     ...(isIndex(manifest.mediaType) && o.all === true ? { platforms: 'all' as const } : {}),
     ...(format === undefined ? {} : { format }),
     ...(wanted === undefined
       ? {}
-      : { transformLayer: (layer) => outgoing(engine, layer, wanted, format ?? 'oci', 'pushUnsized' in place, o) }),
+      : {
+          transformLayer: (layer) =>
+            outgoing(engine, layer, wanted, format ?? 'oci', 'pushUnsized' in place, keeping, o),
+        }),
     emit: engine.emit,
     signal: engine.signal,
     ...(o.retries === undefined ? {} : { retries: o.retries }),
     ...(o.retryDelayMs === undefined ? {} : { retryDelayMs: o.retryDelayMs }),
   });
+  await Promise.all(keeping);
   return sent;
 }
 
@@ -103,6 +108,7 @@ async function outgoing(
   wanted: Compression,
   format: ImageFormat,
   streams: boolean,
+  keeping: Promise<void>[],
   o: PushOptions,
 ): Promise<LayerReplacement | undefined> {
   const { layers, blobs } = engine.store;
@@ -123,10 +129,11 @@ async function outgoing(
     const { digest, size } = known.descriptor;
     return { descriptor: { mediaType, digest, size }, open: () => blobs.open({ digest }) };
   }
-  const content = kept(engine, layer, wanted, mediaType, o.compressionLevel);
+  const content = kept(engine, layer, wanted, mediaType, o.compressionLevel, keeping);
   if (streams) return { mediaType, content };
   // A place that stores by digest needs it first: the blob is made here and copied.
   for await (const _ of content) engine.signal?.throwIfAborted();
+  await Promise.all(keeping);
   const made = layers
     .get(diffId)
     .forms.findLast(({ descriptor: form }) => compressionOf(form.mediaType) === wanted && blobs.has(form.digest))!;
@@ -134,21 +141,35 @@ async function outgoing(
   return { descriptor: { mediaType, digest, size }, open: () => blobs.open({ digest }) };
 }
 
-/** Compresses, and keeps what passes by as a blob. */
+/**
+ * Compresses, and keeps what passes by as a blob. The blob reaches the disk beside the end of the transfer: whoever
+ * started it awaits `keeping`.
+ */
 async function* kept(
   engine: Engine,
   layer: SourceLayer,
   kind: Compression,
   mediaType: string,
   level: number | undefined,
+  keeping: Promise<void>[],
 ): Bytes {
-  await using ingest = await engine.store.blobs.ingest();
-  for await (const chunk of compress(await layerTar(engine, layer.diffId), kind, level)) {
-    await ingest.write(chunk);
-    yield chunk;
+  const ingest = await engine.store.blobs.ingest();
+  let isWhole = false;
+  try {
+    for await (const chunk of compress(await layerTar(engine, layer.diffId), kind, level)) {
+      await ingest.write(chunk);
+      yield chunk;
+    }
+    isWhole = true;
+  } finally {
+    if (!isWhole) await ingest[Symbol.asyncDispose]();
   }
-  const { digest, size } = await ingest.commit();
-  engine.store.layers.noteForm(layer.diffId, { mediaType, digest, size });
+  const done = ingest.commit().then(({ digest, size }) => {
+    engine.store.layers.noteForm(layer.diffId, { mediaType, digest, size });
+  });
+  // Awaited later; until then a failure must not count as unhandled.
+  done.catch(() => {});
+  keeping.push(done);
 }
 
 async function measure(engine: Engine, layer: SourceLayer): Promise<number> {

@@ -3,16 +3,7 @@
  * there is success and reads nothing.
  */
 import { createHash } from 'node:crypto';
-import {
-  createReadStream,
-  existsSync,
-  fsyncSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { createReadStream, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
@@ -158,7 +149,7 @@ export class ContentStore {
             `expected ${expected.size} bytes of ${digest} and got ${size}`,
           );
         }
-        fsyncSync(file.fd);
+        await file.sync();
         state = 'done';
         await file.close();
         renameSync(path, this.pathOf(digest));
