@@ -12,7 +12,7 @@ import type { ProcessIo } from '../run/executor.ts';
 import { warmLaunchPad } from '../run/launch-pad.ts';
 import { chooseExecutor } from '../run/probe.ts';
 import { resolveUser } from '../run/user.ts';
-import type { ExitStatus, Isolation, NetworkMode, ProcessSpec, ResourceLimit, RunMount } from '../spec/process-spec.ts';
+import type { ExitStatus, NetworkMode, ProcessSpec, ResourceLimit, RunMount } from '../spec/process-spec.ts';
 import { VERSION } from '../spec/version.ts';
 import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
@@ -58,7 +58,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     env: engine.env,
     temporary: engine.store.scratch.path,
   });
-  const network = r.network ?? defaults.network ?? defaultNetwork(executor.isolation);
+  const network = r.network ?? networkOf(defaults.network);
   const identity = r.identity ?? { id: randomBytes(32).toString('hex'), name: '', image: '', imageId: '' };
   const hostname = r.hostname ?? identity.id.slice(0, 12);
   const user = resolveUser(r.rootPath, r.user);
@@ -125,10 +125,18 @@ export async function prepareRuns(engine: Engine, defaults: RunDefaults): Promis
 
 /**
  * A network of its own needs a helper that not every machine has; without a wish, a step shares the host's, so that
- * `apt-get update` works everywhere.
+ * `apt-get update` works everywhere. Who asks for one by name does not get something else in silence.
+ * @throws `usage.unsupported`
  */
-function defaultNetwork(_isolation: Isolation): NetworkMode {
-  return 'host';
+function networkOf(wish: NetworkMode | undefined): NetworkMode {
+  if (wish !== 'private') return wish ?? 'host';
+  throw new BuilderError(
+    'usage.unsupported',
+    'a private network is not supported: no helper that connects one is used yet',
+    {
+      hint: 'use --network host, or --network none to cut the process off',
+    },
+  );
 }
 
 /** Missing parts of the working directory are made, owned by the user of the step. */

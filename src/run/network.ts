@@ -3,9 +3,8 @@
  *
  * - `host`: the caller's own.
  * - `none`: a new namespace with the loopback interface only.
- * - `private`, the default of a build: what Buildah's chroot isolation does, the caller's network. A private address
- *   needs a bridge and root, or a helper process in the data path of every step; neither makes a build safer that may
- *   fetch from anywhere, and both make it fail where the helper is missing. Whoever wants a step cut off says `none`.
+ * - `private`: nothing that connects one is used yet, so the verbs refuse it; an executor that is given it all the same
+ *   keeps the caller's.
  */
 import type { NetworkMode } from '../spec/process-spec.ts';
 

@@ -60,7 +60,8 @@ export async function chooseExecutor(request: ExecutorRequest): Promise<ChosenEx
   const named = request.isolation ?? request.env['BUILDAH_ISOLATION'];
   const runtime = request.runtime ?? request.env['BUILDAH_RUNTIME'];
   const options = {
-    flags: request.runtimeFlags ?? [],
+    // Written without their dashes, as Buildah has it.
+    flags: (request.runtimeFlags ?? []).map((flag) => (flag.startsWith('-') ? flag : `--${flag}`)),
     noPivot: request.noPivot ?? (request.env['BUILDAH_NOPIVOT'] ?? '') !== '',
     temporary: request.temporary,
   };
