@@ -186,7 +186,9 @@ export function snapshotterSuite(driver: Driver): void {
       assert.deepEqual(readdirSync(mounted.path).sort(), ['f', 'g']);
     });
 
-    it('500 layers stack', { skip: driver === 'vfs' && 'each would be a copy' }, async () => {
+    // On vfs each would be a whole copy, and nothing stacks.
+    const itStacks = driver === 'overlay' ? it : () => {};
+    itStacks('500 layers stack', async () => {
       const snapshots = snapshotter(driver);
       let parent = await sealScript(snapshots, 'x', undefined, 'touch bottom; chmod 711 .');
       for (let i = 1; i < 500; i++) {

@@ -185,7 +185,10 @@ describe('completion', () => {
   for (const shell of ['bash', 'zsh', 'fish']) {
     it(`the ${shell} script is well-formed`, async (t) => {
       const { stdout } = await slipway(['completion', shell]);
-      const check = spawnSync(shell, ['-n'], { input: stdout, encoding: 'utf8' });
+      const folder = mkdtempSync(join(tmpdir(), 'slipway-completion-'));
+      t.after(() => rmSync(folder, { recursive: true }));
+      writeFileSync(join(folder, 'script'), stdout);
+      const check = spawnSync(shell, ['-n', join(folder, 'script')], { encoding: 'utf8' });
       if (check.error !== undefined) return t.skip(`${shell} is not installed`);
       assert.deepEqual([check.status, check.stderr], [0, '']);
     });
