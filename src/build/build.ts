@@ -49,6 +49,12 @@ import { StepActions } from './step-actions.ts';
  *   pulling, copying and committing
  */
 export async function build(engine: Engine, o: BuildOptions): Promise<BuildResult> {
+  if (o.rm === false) {
+    throw new BuilderError(
+      'usage.unsupported',
+      '--rm=false is not supported: builds make no working containers that could be kept',
+    );
+  }
   const outputs = (o.outputs ?? []).map((text) => parseOutput(text, engine.cwd));
   const names = localNames(o.tags ?? []);
   const context = await openContext(engine, o.context, readAllStdin);
@@ -198,6 +204,7 @@ class BuildRun implements AsyncDisposable {
       cacheNamespace: this.#r.buildArgs.get('BUILDKIT_CACHE_MOUNT_NS'),
       statCache: () => this.#openStatCache(),
       timestamp: this.#times.layer.mtime,
+      mounts: options.mounts ?? [],
       forecast: this.#forecast,
       tlsVerify: options.tlsVerify,
       certDir: options.certDir,

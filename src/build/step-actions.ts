@@ -9,6 +9,7 @@ import { copyInto } from '../container/copy-into.ts';
 import { type IgnoreRules, inlineSource, type ResolvedSource, resolveSources } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
 import { fetchSources } from '../container/remote-files.ts';
+import { parseMount } from '../container/run.ts';
 import { type MountOrigins, stageMounts } from '../container/run-mounts.ts';
 import { type ProcessRequest, runProcess } from '../container/run-process.ts';
 import type { SecretSource } from '../container/secret-source.ts';
@@ -48,6 +49,8 @@ export interface StepActionOptions {
   readonly statCache: () => StatCache;
   /** mtime forced on what is copied. */
   readonly timestamp: Timestamp | undefined;
+  /** `--mount` of the command line: added to every RUN. */
+  readonly mounts: readonly string[];
   /** RUN steps still to come in the whole build, this one included. */
   readonly forecast: { runs: number };
   readonly tlsVerify: boolean | undefined;
@@ -210,14 +213,27 @@ export class StepActions implements AsyncDisposable {
 
   // --- RUN
 
-  async #prepareRun(step: RunStep, root: StageRoot, keyed: boolean): Promise<PreparedStep> {
-    refuseUnsupported(step);
+  async #prepareRun(written: RunStep, root: StageRoot, keyed: boolean): Promise<PreparedStep> {
+    refuseUnsupported(written);
+    const step = this.#withMounts(written);
     this.#o.forecast.runs -= 1;
     const mounted = keyed ? await this.#mountedContent(step) : [];
     return {
       inputs: runInputs(step, root.state.chain, this.#o.platform, mounted),
       act: (rootPath, id) => this.#run(step, rootPath, id),
     };
+  }
+
+  /** A mount of the command line reads from the build context or from an image. */
+  #withMounts(step: RunStep): RunStep {
+    if (this.#o.mounts.length === 0) return step;
+    const added = this.#o.mounts.map((text): StepMount => {
+      const mount = parseMount(text, step.workdir);
+      const from = 'from' in mount ? mount.from : undefined;
+      if (from !== undefined) return { ...mount, content: { kind: 'image', reference: from } };
+      return { ...mount, content: mount.type === 'cache' ? { kind: 'scratch' } : undefined };
+    });
+    return { ...step, mounts: [...step.mounts, ...added] };
   }
 
   /** What bind mounts show, by content. */

@@ -218,7 +218,9 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   /** `DIR`, `-`, `type=local|tar,dest=…` */
   readonly outputs?: readonly string[];
   readonly quiet?: boolean;
+  /** What always happens: no container outlives a build. */
   readonly forceRm?: boolean;
+  /** false is refused: builds make no working containers that could be kept. */
   readonly rm?: boolean;
 }
 

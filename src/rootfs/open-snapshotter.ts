@@ -1,6 +1,5 @@
 /** The storage drivers by name. */
 import { mkdirSync } from 'node:fs';
-import { BuilderError } from '../report/builder-error.ts';
 import { OverlaySnapshotter } from './overlay.ts';
 import { overlaySupported } from './overlay-mount.ts';
 import type { Snapshotter } from './snapshotter.ts';
@@ -25,15 +24,4 @@ export function chooseDriver(root: string): { readonly driver: Snapshotter['driv
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const reason = overlaySupported(root);
   return reason === undefined ? { driver: 'overlay' } : { driver: 'vfs', reason };
-}
-
-/** @throws `driver.unavailable` naming the reason when `driver` cannot work at `root` */
-export function requireDriver(driver: Snapshotter['driver'], root: string): void {
-  if (driver === 'vfs') return;
-  mkdirSync(root, { recursive: true, mode: 0o700 });
-  const reason = overlaySupported(root);
-  if (reason === undefined) return;
-  throw new BuilderError('driver.unavailable', `the overlay driver cannot work at ${JSON.stringify(root)}: ${reason}`, {
-    hint: 'use --storage-driver vfs',
-  });
 }

@@ -6,11 +6,6 @@ export function editExecution(change: (before: ContainerConfig) => ContainerConf
   return (image) => ({ ...image, config: change(image.config ?? {}) });
 }
 
-/** Without the members that are undefined. */
-export function compact<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
-}
-
 /** `K=V` replaces in place or goes to the end. */
 export function withEnv(env: readonly string[], name: string, value: string): readonly string[] {
   const entry = `${name}=${value}`;

@@ -138,7 +138,6 @@ const cFlock = lazy('int flock(int, int)');
 const cMount = lazy('int mount(const uint8_t*, const uint8_t*, const uint8_t*, uint64_t, const uint8_t*)');
 const cUmount2 = lazy('int umount2(const uint8_t*, int)');
 const cUnshare = lazy('int unshare(int)');
-const cSetns = lazy('int setns(int, int)');
 const cChroot = lazy('int chroot(const uint8_t*)');
 const cChdir = lazy('int chdir(const uint8_t*)');
 const cPrctl = lazy('int prctl(int, uint64_t, uint64_t, uint64_t, uint64_t)');
@@ -153,10 +152,6 @@ const cFallocate = lazy('int64_t lseek(int, int64_t, int)');
 const cCopyFileRange = lazy('int64_t copy_file_range(int, void*, int, void*, size_t, uint32_t)');
 const cIoctl = lazy('int ioctl(int, uint64_t, int)');
 const cSyscall = lazy('int64_t syscall(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t)');
-const cSyscallPointer2 = lazy(
-  'int64_t syscall(int64_t, int64_t, const uint8_t*, const uint8_t*, int64_t, int64_t, int64_t)',
-);
-const cSetrlimit = lazy('int setrlimit(int, const uint8_t*)');
 
 export function openat(dirFd: number, path: PathLike, flags: number, mode = 0): number {
   return check(cOpenat(dirFd, cString(path), flags | O_CLOEXEC, mode), 'open', path);
@@ -285,7 +280,6 @@ function makeDevice(major: number, minor: number): bigint {
 export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
-export const LOCK_UN = 8;
 
 /** Tries a kernel lock on an open file; false when somebody else holds it. @see flock(2) */
 export function tryFlock(fd: number, operation: number): boolean {
@@ -350,9 +344,6 @@ export const CLONE = {
 export function unshareCall(flags: number): void {
   check(cUnshare(flags), 'unshare namespaces');
 }
-export function setnsCall(fd: number, type: number): void {
-  check(cSetns(fd, type), 'enter namespace');
-}
 export function chrootCall(path: PathLike): void {
   check(cChroot(cString(path)), 'change root to', path);
 }
@@ -374,17 +365,6 @@ export function setHostName(name: string): void {
 export function rawSyscall(number: number, ...args: number[]): number {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = args;
   return check(cSyscall(number, a, b, c, d, e, f), `system call ${number}`);
-}
-/** A raw system call whose second and third arguments are buffers. */
-export function rawSyscallPointers(number: number, a: number, b: Buffer, c: Buffer | null, d = 0): number {
-  return check(cSyscallPointer2(number, a, b, c, d, 0, 0), `system call ${number}`);
-}
-/** Soft and hard limit of a resource for this process. @see setrlimit(2) */
-export function setResourceLimit(resource: number, soft: bigint, hard: bigint): void {
-  const pair = Buffer.alloc(16);
-  pair.writeBigUInt64LE(soft, 0);
-  pair.writeBigUInt64LE(hard, 8);
-  check(cSetrlimit(resource, pair), 'set resource limit');
 }
 
 const XATTR_VALUE = Buffer.allocUnsafeSlow(65536);
