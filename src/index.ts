@@ -35,7 +35,7 @@ export { type HostCheck, type HostReport, hostReport } from './host-report.ts';
 export { BuilderError, isBuilderError } from './report/builder-error.ts';
 export type { Diagnostic } from './report/diagnostic.ts';
 export { ERROR_CODES, type ErrorCode } from './report/error-codes.ts';
-export type { BuildEvent, Emit } from './report/event.ts';
+export type { BuildEvent, Emit, PlannedStage } from './report/event.ts';
 export { positionOf, type SourceFile, type Span } from './report/source-file.ts';
 export { suggest } from './report/suggestion.ts';
 export type { Descriptor } from './spec/descriptor.ts';

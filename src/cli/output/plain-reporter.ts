@@ -5,6 +5,7 @@ import { diagnosticText } from './error-text.ts';
 import type { Output } from './output.ts';
 import { isIdLine, type Reporter, type ReporterOptions } from './reporter.ts';
 import { printable } from './source-frame.ts';
+import { StageOrder } from './stage-order.ts';
 
 const FIRST_LINE = 'Getting image source signatures';
 const LAST_LINE = 'Writing manifest to image destination';
@@ -12,6 +13,7 @@ const LAST_LINE = 'Writing manifest to image destination';
 export class PlainReporter implements Reporter {
   readonly #o: ReporterOptions;
   readonly #filters = new Map<string, ControlFilter>();
+  readonly #order = new StageOrder((event) => this.#tell(event));
   readonly #seen = new Set<string>();
   /** A transfer has begun and its manifest is not written yet. */
   #isCopying = false;
@@ -20,7 +22,14 @@ export class PlainReporter implements Reporter {
     this.#o = o;
   }
 
-  readonly emit: Emit = (event) => {
+  /** Stages built side by side are told of one after the other. */
+  readonly emit: Emit = (event) => this.#order.emit(event);
+
+  finish(): void {
+    this.#order.end();
+  }
+
+  #tell(event: BuildEvent): void {
     const { stdout, stderr, quiet, hidesIds } = this.#o;
     switch (event.type) {
       case 'step-line':
@@ -45,11 +54,12 @@ export class PlainReporter implements Reporter {
         return;
       case 'step-started':
       case 'step-finished':
+      case 'build-started':
+      case 'stage-finished':
+      case 'build-finished':
         return;
     }
-  };
-
-  finish(): void {}
+  }
 
   #isLoud(): boolean {
     return !['error', 'fatal', 'panic'].includes(this.#o.logLevel);
