@@ -31,8 +31,8 @@ export function staticBusybox(): string | undefined {
   return path !== undefined && tryCommand('ldd', [path]).status !== 0 ? path : undefined;
 }
 
-/** Writes the busybox base as OCI layout `folder`:latest. Its bytes depend only on the busybox it holds. */
-export function makeBusyboxBase(folder: string): void {
+/** Writes the busybox base as OCI layout `folder`:latest. Its bytes depend only on the busybox and the config. */
+export function makeBusyboxBase(folder: string, config: object = { Cmd: ['/bin/sh'] }): void {
   const busybox = staticBusybox();
   if (busybox === undefined) throw new Error('no static busybox');
   const tree = mkdtempSync(join(tmpdir(), 'slipway-base-'));
@@ -49,7 +49,7 @@ export function makeBusyboxBase(folder: string): void {
     mkdirSync(folder, { recursive: true });
     const owner = ['--owner=0', '--group=0', '--numeric-owner'];
     command('tar', ['-C', tree, '--sort=name', '--mtime=@1600000000', ...owner, '--format=gnu', '-cf', tar, '.']);
-    writeLayout(folder, tar, { Cmd: ['/bin/sh'] });
+    writeLayout(folder, tar, config);
   } finally {
     rmSync(tree, { recursive: true, force: true });
   }
