@@ -3,32 +3,23 @@
  * staged in a private place and shown from there, so that what was checked is what is mounted: a source is resolved to
  * a descriptor inside its root first, and that descriptor is bound, whatever happens to the path meanwhile.
  */
-import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
+import { chmodSync, closeSync, constants, copyFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ResolvedMount } from '../dockerfile/run-mount.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { cloneTree } from '../rootfs/clone-tree.ts';
-import { removeTree } from '../rootfs/remove-tree.ts';
 import type { RunMount } from '../spec/process-spec.ts';
 import { CleanupStack } from '../sys/dispose.ts';
-import { FileLock } from '../sys/file-lock.ts';
-import { AT_FDCWD, errnoOf, MS, mountCall, O_PATH, openat } from '../sys/libc.ts';
+import { AT_FDCWD, errnoOf, lchownat, lutimensat, MS, mountCall, O_PATH, openat } from '../sys/libc.ts';
 import { bindMount, unmount } from '../sys/mount.ts';
 import { procPath, RootDirectory } from '../sys/root-directory.ts';
+import { type CacheMount, holdCaches } from './cache-mounts.ts';
 import type { Engine } from './engine.ts';
+import { giveTo } from './mount-owner.ts';
+import { parseVolume } from './run-volume.ts';
 import { readSecret, type SecretSource } from './secret-source.ts';
 import type { SshAgent } from './ssh-agent.ts';
+import { serveSshAgent } from './ssh-agent-server.ts';
 
 /** Where mounts of one run come from. */
 export interface MountOrigins<Mount extends ResolvedMount = ResolvedMount> {
@@ -42,6 +33,7 @@ export interface MountOrigins<Mount extends ResolvedMount = ResolvedMount> {
 
 /** Mounts ready for an executor. Disposing unmounts and forgets. */
 export interface StagedMounts extends AsyncDisposable {
+  /** What lies inside something else comes after it. */
   readonly mounts: readonly RunMount[];
   /** `K=V` for the process: secrets as variables, SSH_AUTH_SOCK. */
   readonly env: readonly string[];
@@ -55,7 +47,8 @@ export async function stageMounts<Mount extends ResolvedMount>(
   origins: MountOrigins<Mount>,
 ): Promise<StagedMounts> {
   await using cleanup = new CleanupStack();
-  const stage = new Stage(engine, origins as MountOrigins, cleanup);
+  const stage = new Stage(engine, origins as MountOrigins, cleanup, requests);
+  await stage.holdCaches();
   const mounts: RunMount[] = [];
   const env: string[] = [];
   for (const request of requests) {
@@ -65,7 +58,13 @@ export async function stageMounts<Mount extends ResolvedMount>(
   }
   for (const volume of volumes) mounts.push(parseVolume(volume, engine.cwd));
   const held = cleanup.move();
-  return { mounts, env, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
+  return { mounts: outermostFirst(mounts), env, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
+}
+
+/** So that the order of the flags does not matter, as with BuildKit; of two on one place the later one shows. */
+function outermostFirst(mounts: readonly RunMount[]): RunMount[] {
+  const depth = ({ target }: RunMount): number => target.split('/').filter((part) => part !== '').length;
+  return [...mounts].sort((a, b) => depth(a) - depth(b));
 }
 
 interface Staged {
@@ -73,26 +72,42 @@ interface Staged {
   readonly env: readonly string[];
 }
 const NOTHING: Staged = { mounts: [], env: [] };
+const SAFE = ['nosuid', 'nodev', 'noexec'] as const;
 
 class Stage {
   readonly #engine: Engine;
   readonly #origins: MountOrigins;
   readonly #cleanup: CleanupStack;
+  readonly #requests: readonly ResolvedMount[];
+  readonly #caches = new Map<CacheMount, string>();
   #private: string | undefined;
   #count = 0;
 
-  constructor(engine: Engine, origins: MountOrigins, cleanup: CleanupStack) {
+  constructor(engine: Engine, origins: MountOrigins, cleanup: CleanupStack, requests: readonly ResolvedMount[]) {
     this.#engine = engine;
     this.#origins = origins;
     this.#cleanup = cleanup;
+    this.#requests = requests;
+  }
+
+  async holdCaches(): Promise<void> {
+    const mounts = this.#requests.filter((request) => request.type === 'cache');
+    const origin = {
+      namespace: this.#origins.cacheNamespace ?? '',
+      open: (mount: CacheMount) => this.#origins.open(mount),
+    };
+    const paths = await holdCaches(this.#engine, mounts, origin, this.#cleanup);
+    for (const [i, mount] of mounts.entries()) this.#caches.set(mount, paths[i]!);
   }
 
   add(request: ResolvedMount): Promise<Staged> | Staged {
     switch (request.type) {
       case 'bind':
         return this.#bind(request);
-      case 'cache':
-        return this.#cache(request);
+      case 'cache': {
+        const { target, readOnly } = request;
+        return { mounts: [{ type: 'bind', source: this.#caches.get(request)!, target, readOnly }], env: [] };
+      }
       case 'tmpfs': {
         const { target, sizeBytes } = request;
         return { mounts: [{ type: 'tmpfs', target, ...(sizeBytes === undefined ? {} : { sizeBytes }) }], env: [] };
@@ -105,24 +120,65 @@ class Stage {
   }
 
   async #bind(m: Extract<ResolvedMount, { type: 'bind' }>): Promise<Staged> {
-    const source = await this.#pin(await this.#origins.open(m), m.source);
+    const source = await this.#pin(await this.#origins.open(m), m);
     const { target } = m;
-    // Writes never reach the source: they go to a layer that is thrown away.
-    const mount: RunMount = m.readOnly
-      ? { type: 'bind', source, target, readOnly: true }
-      : { type: 'overlay', source, target };
-    return { mounts: [mount], env: [] };
+    if (m.readOnly && !this.#lacksMountPoint(source, target)) {
+      return { mounts: [{ type: 'bind', source, target, readOnly: true }], env: [] };
+    }
+    // Writes never reach the source: they go to a copy, or to a layer, that is thrown away.
+    const isDirectory = statSync(source).isDirectory();
+    if (isDirectory && this.#engine.snapshots.driver !== 'vfs') {
+      return { mounts: [{ type: 'overlay', source, target }], env: [] };
+    }
+    const copy = await this.#copy(source, isDirectory);
+    return { mounts: [{ type: 'bind', source: copy, target, readOnly: false }], env: [] };
   }
 
-  /** Binds what `path` is inside `root` to a private place and gives that place. */
-  async #pin(root: string, path: string): Promise<string> {
+  /** Whether another mount goes on a place below `target` that the source does not have and nobody may make there. */
+  #lacksMountPoint(source: string, target: string): boolean {
+    const below = this.#requests.flatMap((request) =>
+      request.target?.startsWith(`${target}/`) === true ? [request.target.slice(target.length + 1)] : [],
+    );
+    if (below.length === 0 || !statSync(source).isDirectory()) return false;
+    using directory = new RootDirectory(source);
+    return below.some((path) => directory.stat(path, true) === undefined);
+  }
+
+  /** On disk, since it may be large; forgotten with the program's scratch directory, or when the run ends. */
+  async #copy(source: string, isDirectory: boolean): Promise<string> {
+    const place = join(this.#engine.store.scratch.directory('bind'), 'copy');
+    if (!isDirectory) {
+      const { uid, gid, mode, mtime } = statSync(source);
+      copyFileSync(source, place, constants.COPYFILE_FICLONE);
+      lchownat(AT_FDCWD, place, uid, gid);
+      chmodSync(place, mode & 0o7777);
+      lutimensat(AT_FDCWD, place, { seconds: Math.floor(mtime.getTime() / 1000), nanoseconds: 0 });
+      return place;
+    }
+    mkdirSync(place);
+    const [from, to] = [source, place].map((path) =>
+      openat(AT_FDCWD, path, constants.O_RDONLY | constants.O_DIRECTORY),
+    );
+    try {
+      await cloneTree(from!, to!, { signal: this.#engine.signal });
+    } finally {
+      closeSync(from!);
+      closeSync(to!);
+    }
+    return place;
+  }
+
+  /** Binds what the source is inside `root` to a private place and gives that place. */
+  async #pin(root: string, { source, span }: Extract<ResolvedMount, { type: 'bind' }>): Promise<string> {
     using directory = new RootDirectory(root);
     let fd: number;
     try {
-      fd = directory.open(path === '' ? '.' : path, O_PATH);
+      fd = directory.open(source === '/' ? '.' : source, O_PATH);
     } catch (cause) {
-      if (errnoOf(cause) !== 'ENOENT') throw cause;
-      throw new BuilderError('copy.source-missing', `there is nothing to mount at ${JSON.stringify(path)}`, { cause });
+      const errno = errnoOf(cause);
+      if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw cause;
+      const message = `there is nothing to mount at ${JSON.stringify(source)}`;
+      throw new BuilderError('copy.source-missing', message, { cause, span });
     }
     try {
       const isDirectory = statSync(procPath(fd)).isDirectory();
@@ -135,9 +191,13 @@ class Stage {
     }
   }
 
-  #place(isDirectory: boolean): string {
+  #freePath(): string {
     this.#count += 1;
-    const path = join(this.#privatePlace(), String(this.#count));
+    return join(this.#privatePlace(), String(this.#count));
+  }
+
+  #place(isDirectory: boolean): string {
+    const path = this.#freePath();
     if (isDirectory) mkdirSync(path);
     else writeFileSync(path, '');
     return path;
@@ -153,173 +213,41 @@ class Stage {
     return path;
   }
 
-  async #cache(m: Extract<ResolvedMount, { type: 'cache' }>): Promise<Staged> {
-    const { store } = this.#engine;
-    const root = join(store.paths.cache, 'mounts');
-    mkdirSync(root, { recursive: true, mode: 0o700 });
-    const identity = JSON.stringify([this.#origins.cacheNamespace ?? '', m.id, m.from ?? '', m.source]);
-    const name = createHash('sha256').update(identity).digest('hex').slice(0, 32);
-    const path = await this.#holdCache(root, name, m.sharing);
-    if (!existsSync(path)) await this.#makeCache(path, m);
-    const { target, readOnly } = m;
-    return { mounts: [{ type: 'bind', source: path, target, readOnly }], env: [] };
-  }
-
-  /** Takes the cache as its sharing asks: together, one after the other, or a fresh one beside a busy one. */
-  async #holdCache(root: string, name: string, sharing: 'shared' | 'private' | 'locked'): Promise<string> {
-    const { signal } = this.#engine;
-    const lockOf = (n: number): string => join(root, `${name}.${n}.lock`);
-    const pathOf = (n: number): string => join(root, n === 0 ? name : `${name}.${n}`);
-    if (sharing !== 'private') {
-      const lock = await FileLock.acquire(lockOf(0), sharing === 'locked' ? 'exclusive' : 'shared', { signal });
-      this.#cleanup.use(lock);
-      return pathOf(0);
-    }
-    for (let n = 0; ; n++) {
-      const lock = FileLock.try(lockOf(n), 'exclusive');
-      if (lock === undefined) continue;
-      this.#cleanup.use(lock);
-      return pathOf(n);
-    }
-  }
-
-  async #makeCache(path: string, m: Extract<ResolvedMount, { type: 'cache' }>): Promise<void> {
-    using _ = await FileLock.acquire(`${path}.make`, 'exclusive', { signal: this.#engine.signal });
-    if (existsSync(path)) return;
-    const fresh = `${path}.new`;
-    removeTree(fresh);
-    mkdirSync(fresh, { mode: 0o700 });
-    if (m.from !== undefined) {
-      using from = new RootDirectory(await this.#origins.open(m));
-      const source = from.openDirectory(m.source === '' ? '.' : m.source);
-      const to = openat(AT_FDCWD, fresh, constants.O_RDONLY | constants.O_DIRECTORY);
-      try {
-        await cloneTree(source, to, { signal: this.#engine.signal });
-      } finally {
-        closeSync(source);
-        closeSync(to);
-      }
-    }
-    chownSync(fresh, m.uid ?? 0, m.gid ?? 0);
-    chmodSync(fresh, m.mode ?? 0o755);
-    renameSync(fresh, path);
-  }
-
   #secret(m: Extract<ResolvedMount, { type: 'secret' }>): Staged {
     const source = this.#origins.secrets.get(m.id);
     if (source === undefined) {
       if (!m.required) return NOTHING;
-      throw new BuilderError(
-        'usage.invalid',
-        `the step needs the secret ${JSON.stringify(m.id)}, and none of that id was given`,
-        {
-          span: m.span,
-          hint: `pass --secret id=${m.id},src=FILE`,
-        },
-      );
+      const message = `the step needs the secret ${JSON.stringify(m.id)}, and none of that id was given`;
+      throw new BuilderError('usage.invalid', message, { span: m.span, hint: `pass --secret id=${m.id},src=FILE` });
     }
     const value = readSecret(source, this.#engine.env);
+    if (m.env !== undefined && value.includes(0)) {
+      const message = `the secret ${JSON.stringify(m.id)} holds a zero byte, which no environment variable can`;
+      throw new BuilderError('usage.invalid', message, { span: m.span, hint: 'give it a target= instead of env=' });
+    }
     const env = m.env === undefined ? [] : [`${m.env}=${value.toString('utf8')}`];
     if (m.target === undefined) return { mounts: [], env };
     const path = this.#place(false);
     writeFileSync(path, value);
-    chownSync(path, m.uid ?? 0, m.gid ?? 0);
+    giveTo(path, m, 'the secret', m.span);
     chmodSync(path, m.mode ?? 0o400);
-    return {
-      mounts: [
-        { type: 'bind', source: path, target: m.target, readOnly: true, options: ['nosuid', 'nodev', 'noexec'] },
-      ],
-      env,
-    };
+    return { mounts: [{ type: 'bind', source: path, target: m.target, readOnly: true, options: SAFE }], env };
   }
 
-  #ssh(m: Extract<ResolvedMount, { type: 'ssh' }>): Staged {
+  async #ssh(m: Extract<ResolvedMount, { type: 'ssh' }>): Promise<Staged> {
     const agent = this.#origins.agents.get(m.id);
     if (agent === undefined) {
       if (!m.required) return NOTHING;
-      throw new BuilderError(
-        'usage.invalid',
-        `the step needs the ssh agent ${JSON.stringify(m.id)}, and none of that id was given`,
-        {
-          span: m.span,
-          hint: `pass --ssh ${m.id}`,
-        },
-      );
+      const message = `the step needs the ssh agent ${JSON.stringify(m.id)}, and none of that id was given`;
+      throw new BuilderError('usage.invalid', message, { span: m.span, hint: `pass --ssh ${m.id}` });
     }
+    const source = this.#freePath();
+    this.#cleanup.use(await serveSshAgent(agent, source));
+    giveTo(source, m, 'the socket of the ssh agent', m.span);
+    chmodSync(source, m.mode ?? 0o600);
     return {
-      mounts: [
-        {
-          type: 'bind',
-          source: agent.socket,
-          target: m.target,
-          readOnly: false,
-          options: ['nosuid', 'nodev', 'noexec'],
-        },
-      ],
+      mounts: [{ type: 'bind', source, target: m.target, readOnly: false, options: SAFE }],
       env: [`SSH_AUTH_SOCK=${m.target}`],
     };
   }
-}
-
-const PROPAGATION = new Set([
-  'private',
-  'rprivate',
-  'slave',
-  'rslave',
-  'shared',
-  'rshared',
-  'unbindable',
-  'runbindable',
-]);
-/** Words other tools write and that ask for nothing here; SELinux labels are not applied. */
-const HARMLESS = new Set([
-  'rw',
-  'z',
-  'Z',
-  'bind',
-  'rbind',
-  'exec',
-  'dev',
-  'suid',
-  'cached',
-  'delegated',
-  'consistent',
-  'copy',
-  'nocopy',
-]);
-
-/** `source:target[:options]`. @throws `usage.invalid`, `usage.unsupported` */
-export function parseVolume(text: string, cwd: string): RunMount {
-  const [source = '', target, options = '', ...rest] = text.split(':');
-  const bad = (why: string): BuilderError =>
-    new BuilderError('usage.invalid', `invalid volume ${JSON.stringify(text)}: ${why}`);
-  if (target === undefined || source === '' || rest.length > 0) throw bad('write SOURCE:TARGET[:OPTIONS]');
-  if (!isAbsolute(target)) throw bad('the path inside the container must be absolute');
-  const path = resolve(cwd, source);
-  if (!existsSync(path)) throw bad(`there is no ${path}`);
-  let readOnly = false;
-  let overlay = false;
-  let propagation: string | undefined;
-  const flags: ('nosuid' | 'nodev' | 'noexec')[] = [];
-  for (const word of options.split(',').filter((part) => part !== '')) {
-    if (word === 'ro') readOnly = true;
-    else if (word === 'O') overlay = true;
-    else if (word === 'nosuid' || word === 'nodev' || word === 'noexec') flags.push(word);
-    else if (PROPAGATION.has(word)) propagation = word;
-    else if (word === 'U')
-      throw new BuilderError(
-        'usage.unsupported',
-        `volume option U (change the owner of the source) is not supported: ${text}`,
-      );
-    else if (!HARMLESS.has(word)) throw bad(`unknown option ${JSON.stringify(word)}`);
-  }
-  if (overlay) return { type: 'overlay', source: path, target };
-  return {
-    type: 'bind',
-    source: path,
-    target,
-    readOnly,
-    ...(propagation === undefined ? {} : { propagation }),
-    ...(flags.length === 0 ? {} : { options: flags }),
-  };
 }

@@ -17,7 +17,7 @@ import { VERSION } from '../spec/version.ts';
 import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import type { Engine } from './engine.ts';
-import { parseVolume } from './run-mounts.ts';
+import { parseVolume } from './run-volume.ts';
 import type { RunDefaults } from './working-container.ts';
 
 export interface ProcessRequest {

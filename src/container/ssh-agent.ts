@@ -1,19 +1,17 @@
-/** Agents a RUN may speak to: `default|id[=SOCKET]`. The socket is shown inside while the process runs, nothing else. */
+/** What a RUN may sign with: `--ssh default|id[=SOCKET|KEY[,KEY…]]`. */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Environment } from './engine.ts';
+import { readSshKey, type SshKey } from './ssh-key.ts';
 
-export interface SshAgent {
-  readonly id: string;
-  /** Absolute path of a unix socket. */
-  readonly socket: string;
-}
+export type SshAgent =
+  /** The caller's agent; an absolute path. */
+  | { readonly id: string; readonly kind: 'socket'; readonly socket: string }
+  /** Keys held in this process's memory. */
+  | { readonly id: string; readonly kind: 'keys'; readonly keys: readonly SshKey[] };
 
-/**
- * @throws `usage.invalid` when there is no such socket
- * @throws `usage.unsupported` for key files, which would need an agent of our own holding them
- */
+/** @throws `usage.invalid` when there is no such socket or key, or a key cannot be used without a passphrase */
 export function parseSshAgent(text: string, env: Environment, cwd: string): SshAgent {
   const at = text.indexOf('=');
   const id = at === -1 ? text : text.slice(0, at);
@@ -24,20 +22,11 @@ export function parseSshAgent(text: string, env: Environment, cwd: string): SshA
       hint: 'start one with: eval "$(ssh-agent)" && ssh-add',
     });
   }
-  if (given.includes(',')) throw unsupported(text);
-  const socket = resolve(cwd, given);
-  const stat = statSync(socket, { throwIfNoEntry: false });
-  if (stat === undefined) throw new BuilderError('usage.invalid', `--ssh ${id}: there is no ${socket}`);
-  if (!stat.isSocket()) throw unsupported(text);
-  return { id, socket };
-}
-
-function unsupported(text: string): BuilderError {
-  return new BuilderError(
-    'usage.unsupported',
-    `--ssh ${text}: key files are not supported, only the socket of an agent`,
-    {
-      hint: 'load the key into an agent with ssh-add and pass --ssh default',
-    },
-  );
+  const paths = (at === -1 ? [given] : given.split(',')).map((path) => resolve(cwd, path));
+  const stats = paths.map((path) => statSync(path, { throwIfNoEntry: false }));
+  const missing = stats.indexOf(undefined);
+  if (missing !== -1) throw new BuilderError('usage.invalid', `--ssh ${id}: there is no ${paths[missing]}`);
+  if (!stats.some((stat) => stat?.isSocket())) return { id, kind: 'keys', keys: paths.map(readSshKey) };
+  if (paths.length === 1) return { id, kind: 'socket', socket: paths[0]! };
+  throw new BuilderError('usage.invalid', `--ssh ${id} names an agent's socket and more: it is one socket, or keys`);
 }

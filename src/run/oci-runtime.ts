@@ -24,7 +24,7 @@ import { BuilderError } from '../report/builder-error.ts';
 import type { ExitStatus, Isolation, ProcessSpec } from '../spec/process-spec.ts';
 import type { Cancellable } from '../spec/target.ts';
 import { CleanupStack } from '../sys/dispose.ts';
-import { errnoOf, mountCall } from '../sys/libc.ts';
+import { errnoOf, MS, mountCall } from '../sys/libc.ts';
 import { unmount } from '../sys/mount.ts';
 import { TRUSTED_PATH } from '../sys/spawn.ts';
 import { currentNamespace, idMapCovers } from '../sys/user-namespace.ts';
@@ -62,26 +62,27 @@ export class RuntimeExecutor implements Executor {
     await using cleanup = new CleanupStack();
     const directory = mkdtempSync(join(this.#options.temporary ?? tmpdir(), 'slipway-run-'));
     cleanup.defer(() => rmSync(directory, { recursive: true, force: true }));
+    const bundle = mountBundle(directory, cleanup);
     const terminal = process.terminal && io.stdin === 'inherit' && globalThis.process.stdin.isTTY === true;
     const spec = terminal === process.terminal ? process : { ...process, terminal };
-    this.#writeBundle(directory, root, spec, cleanup);
+    this.#writeBundle(bundle, directory, root, spec, cleanup);
     prepareMountPoints(root, spec, cleanup);
     const streams = cleanup.use(new ProcessStreams(io));
-    const container = new RuntimeContainer(this.runtime, this.#globalFlags(directory), directory);
+    const container = new RuntimeContainer(this.runtime, this.#globalFlags(bundle), bundle);
     cleanup.defer(() => container.delete());
     return await container.run(streams, o.signal, this.#options.noPivot === true);
   }
 
-  #globalFlags(directory: string): string[] {
+  #globalFlags(bundle: string): string[] {
     const name = this.runtime.split('/').at(-1) ?? '';
-    const flags = [...(this.#options.flags ?? []), '--root', join(directory, 'state'), '--log', join(directory, 'log')];
+    const flags = [...(this.#options.flags ?? []), '--root', join(bundle, 'state'), '--log', join(bundle, 'log')];
     if (name.startsWith('runc') || name.startsWith('crun')) flags.push('--log-format', 'json');
     if (this.isolation === 'rootless' && name.startsWith('crun')) flags.push('--cgroup-manager', 'disabled');
     if (this.isolation === 'rootless' && name.startsWith('runsc')) flags.push('--ignore-cgroups');
     return flags;
   }
 
-  #writeBundle(directory: string, root: string, process: ProcessSpec, cleanup: CleanupStack): void {
+  #writeBundle(bundle: string, directory: string, root: string, process: ProcessSpec, cleanup: CleanupStack): void {
     const rootless = this.isolation === 'rootless';
     const scratchFor = (index: number): string => join(directory, 'scratch', String(index));
     process.mounts.forEach((mount, index) => {
@@ -95,13 +96,25 @@ export class RuntimeExecutor implements Executor {
       seccomp: runtimeSeccomp(process),
       scratchFor,
     });
-    writeFileSync(join(directory, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
   }
 }
 
 function refuseCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true)
     throw new BuilderError('sys.cancelled', 'the run was cancelled', { cause: signal.reason });
+}
+
+/**
+ * A place in memory for what the runtime reads and writes: its config holds the environment, and secrets may be among
+ * the variables. Layers of throwaway mounts stay on disk beside it.
+ */
+function mountBundle(directory: string, cleanup: CleanupStack): string {
+  const bundle = join(directory, 'bundle');
+  mkdirSync(bundle);
+  mountCall('tmpfs', bundle, 'tmpfs', MS.NOSUID | MS.NODEV, 'mode=0700');
+  cleanup.defer(() => unmount(bundle));
+  return bundle;
 }
 
 /** An overlay whose upper layer is forgotten with the bundle. */
@@ -128,7 +141,8 @@ function mountThrowaway(source: string, scratch: string, cleanup: CleanupStack):
 const WATCHDOG = `read -r word; [ "$word" = done ] && exit
 runtime=$0 directory=$1 id=$2; shift 2
 for wait in 0 1; do sleep $wait; "$runtime" "$@" delete --force "$id"; done
-exec rm -rf "$directory"`;
+rm -rf "$directory"
+exec rm -rf "\${directory%/*}"`;
 
 /** One container of an OCI runtime, from `run` to `delete`. */
 class RuntimeContainer {
