@@ -26,15 +26,41 @@ export class BuildCache {
   readonly #engine: Engine;
   readonly #reads: boolean;
   readonly #writes: boolean;
+  /** Steps of this build by key: of two equal ones, one is run. */
+  readonly #ofThisBuild = new Map<Digest, Promise<StepResult>>();
 
+  /** @param o reads: results of earlier builds count; writes: results are kept for later ones */
   constructor(engine: Engine, o: { reads: boolean; writes: boolean }) {
     this.#engine = engine;
     this.#reads = o.reads;
     this.#writes = o.writes;
   }
 
+  /**
+   * The result of a step: remembered, or that of an equal step of this build, or made now.
+   * @param make runs the step; what it throws reaches everybody who waits for the same key
+   */
+  async resolve(
+    key: StepKey,
+    make: () => Promise<StepResult>,
+  ): Promise<{ readonly result: StepResult /** made by this call */; readonly isFresh: boolean }> {
+    const running = this.#ofThisBuild.get(key.digest);
+    if (running !== undefined) return { result: await running, isFresh: false };
+    let isFresh = false;
+    const work = (async () => {
+      const known = await this.#lookup(key);
+      if (known !== undefined) return known;
+      isFresh = true;
+      const result = await make();
+      this.#save(key, result);
+      return result;
+    })();
+    this.#ofThisBuild.set(key.digest, work);
+    return { result: await work, isFresh };
+  }
+
   /** A result whose snapshot still exists. */
-  async lookup(key: StepKey): Promise<StepResult | undefined> {
+  async #lookup(key: StepKey): Promise<StepResult | undefined> {
     if (!this.#reads) return undefined;
     const result = this.#engine.store.steps.get(key.digest)?.result;
     if (result === undefined) return undefined;
@@ -44,7 +70,7 @@ export class BuildCache {
     return snapshot === undefined ? undefined : { ...result, snapshot };
   }
 
-  save(key: StepKey, result: StepResult): void {
+  #save(key: StepKey, result: StepResult): void {
     if (!this.#writes) return;
     this.#engine.store.steps.put(key.digest, { version: 1, savedAt: Date.now(), inputs: key.inputs, result });
   }

@@ -1,15 +1,14 @@
 /**
- * Building one stage: evaluate an instruction, look its step up, run it if need be, go on. Instructions that only
+ * Building one stage: look each step up, run it if need be, go on. Instructions that only
  * change the config never touch a filesystem.
  */
 import type { Engine } from '../container/engine.ts';
 import type { ImageTimes } from '../container/image-times.ts';
-import { beginStage, evaluateInstruction, type StageState } from '../dockerfile/evaluate.ts';
-import type { StageInstruction } from '../dockerfile/instructions.ts';
-import type { Stage, StagePlan } from '../dockerfile/stages.ts';
+import type { EvaluatedStage, EvaluatedStep } from '../dockerfile/evaluate-plan.ts';
+import type { StageState } from '../dockerfile/stage-state.ts';
 import type { Step } from '../dockerfile/step.ts';
 import { serializeConfig } from '../image/serialize-config.ts';
-import { BuilderError, isBuilderError } from '../report/builder-error.ts';
+import { isBuilderError, located } from '../report/builder-error.ts';
 import { digestOf, hexOf } from '../spec/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import type { ImageFormat } from '../spec/media-type.ts';
@@ -32,18 +31,15 @@ export interface StageResult {
 
 export interface StageBuildOptions {
   readonly engine: Engine;
-  readonly plan: StagePlan;
-  readonly stage: Stage;
+  readonly evaluated: EvaluatedStage;
   /** `[2/3] ` when there is more than one stage to build. */
   readonly prefix: string;
   readonly layers: boolean;
   readonly format: ImageFormat;
   readonly times: ImageTimes;
   readonly cache: BuildCache;
-  readonly buildArgs: ReadonlyMap<string, string>;
-  /** undefined for scratch and for stages built on stages. */
-  readonly baseConfig: ImageConfig | undefined;
-  readonly parent: StageResult | undefined;
+  /** Of what the stage stands on. */
+  readonly history: readonly HistoryEntry[];
   /** `FROM name` in history comments; undefined for scratch. */
   readonly baseName: string | undefined;
   /** Other stages stand on it, or every step is committed: it gets an image of its own. */
@@ -56,10 +52,6 @@ export interface StageBuildOptions {
   readonly onCommit: (() => void) | undefined;
 }
 
-export async function buildStage(o: StageBuildOptions): Promise<StageResult> {
-  return new StageBuild(o).run();
-}
-
 interface Progress {
   state: StageState;
   history: HistoryEntry[];
@@ -69,35 +61,15 @@ interface Progress {
   lastId: string | undefined;
 }
 
-class StageBuild {
+/** Steps are given one after another, in order; then `end`. */
+export class StageBuild {
   readonly #o: StageBuildOptions;
-  #progress!: Progress;
+  readonly #progress: Progress;
 
   constructor(o: StageBuildOptions) {
     this.#o = o;
-  }
-
-  async run(): Promise<StageResult> {
-    const { plan, stage, buildArgs, baseConfig, parent } = this.#o;
-    const start = beginStage({
-      plan,
-      stage,
-      buildArgs,
-      ...(parent === undefined ? {} : { parent: { ...parent.state, config: parent.config } }),
-      ...(baseConfig === undefined ? {} : { baseConfig }),
-    });
-    const history = [...(parent?.config.history ?? baseConfig?.history ?? [])];
-    this.#progress = { state: start.state, history, isTouched: false, isCached: true, lastId: undefined };
-    const all = [
-      ...start.triggers.map((instruction) => ({ instruction, isTrigger: true })),
-      ...stage.instructions.map((instruction) => ({ instruction, isTrigger: false })),
-    ];
-    const total = all.length + 1;
-    for (const [i, { instruction, isTrigger }] of all.entries()) {
-      await this.#step(instruction, isTrigger, i + 2, total, i === all.length - 1);
-    }
-    this.#o.onCommit?.();
-    return this.#finish(all.length);
+    const state = o.evaluated.initial;
+    this.#progress = { state, history: [...o.history], isTouched: false, isCached: true, lastId: undefined };
   }
 
   #line(number: number, total: number, text: string): void {
@@ -105,32 +77,26 @@ class StageBuild {
   }
 
   #say(text: string): void {
-    this.#o.engine.emit({ type: 'step-line', step: `${this.#o.stage.index}`, text });
+    this.#o.engine.emit({ type: 'step-line', step: `${this.#o.evaluated.stage.index}`, text });
   }
 
   #sayId(imageId: string): void {
     this.#say(`--> ${imageId.slice(0, 12)}`);
   }
 
-  async #step(
-    instruction: StageInstruction,
-    isTrigger: boolean,
-    number: number,
-    total: number,
-    isLast: boolean,
-  ): Promise<void> {
-    const { engine, stage } = this.#o;
+  /** Runs the step, or takes its result from the cache. @param index counted from 0 */
+  async step(index: number, { step, after }: EvaluatedStep): Promise<void> {
+    const { engine, evaluated, layers } = this.#o;
     engine.signal?.throwIfAborted();
-    const id = `${stage.index}.${number}`;
-    const evaluated = evaluateInstruction(this.#progress.state, instruction, isTrigger);
-    const { step } = evaluated;
+    const number = index + 2;
+    const total = evaluated.steps.length + 1;
+    const isLast = number === total;
+    const id = `${evaluated.stage.index}.${number}`;
     this.#line(number, total, step.stepText);
     engine.emit({ type: 'step-started', step: id, name: step.stepText, at: Date.now() });
     let outcome: 'ran' | 'cached' | 'failed' = 'failed';
     try {
-      outcome = this.#o.layers
-        ? await this.#remembered(step, evaluated.state, id, isLast)
-        : await this.#plain(step, evaluated.state, id, isLast);
+      outcome = await (layers ? this.#remembered(step, after, id, isLast) : this.#plain(step, after, id, isLast));
     } catch (error) {
       throw stepFailure(error, step);
     } finally {
@@ -187,12 +153,15 @@ class StageBuild {
       { name: 'instruction', value: step.createdBy },
       ...this.#timeInputs(),
     ]);
-    const known = await cache.lookup(key);
-    const history = known?.history ?? this.#entry(step.createdBy, true, true);
-    if (known === undefined) cache.save(key, { layer: undefined, snapshot: undefined, chain: undefined, history });
+    const { result, isFresh } = await cache.resolve(key, async () => ({
+      layer: undefined,
+      snapshot: undefined,
+      chain: undefined,
+      history: this.#entry(step.createdBy, true, true),
+    }));
     this.#progress.state = next;
-    this.#progress.history.push(history);
-    return known === undefined ? 'ran' : 'cached';
+    this.#progress.history.push(result.history);
+    return isFresh ? 'ran' : 'cached';
   }
 
   async #rememberedLayer(
@@ -203,20 +172,16 @@ class StageBuild {
     const { cache, root, actions } = this.#o;
     const prepared = await actions.prepare(step, root, true);
     const key: StepKey = stepKey([...prepared.inputs, ...this.#timeInputs()]);
-    const known = await cache.lookup(key);
-    if (known !== undefined) {
-      if (known.layer !== undefined) root.adopt(known.layer, known.snapshot as never, known.chain);
-      this.#progress.history.push(known.history);
-    } else {
+    const { result, isFresh } = await cache.resolve(key, async () => {
       const text = await prepared.act(await root.writable(), id);
       const layer = await root.seal(step.kind !== 'workdir');
       const { snapshot, chain } = root.state;
-      const history = this.#entry(text, layer === undefined, true);
-      cache.save(key, { layer, snapshot, chain, history });
-      this.#progress.history.push(history);
-    }
+      return { layer, snapshot, chain, history: this.#entry(text, layer === undefined, true) };
+    });
+    if (!isFresh && result.layer !== undefined) root.adopt(result.layer, result.snapshot as never, result.chain);
+    this.#progress.history.push(result.history);
     this.#progress.state = next;
-    return known === undefined ? 'ran' : 'cached';
+    return isFresh ? 'ran' : 'cached';
   }
 
   /** Forced times are part of a layer's bytes and of history. */
@@ -253,13 +218,15 @@ class StageBuild {
     return hexOf(digestOf(serializeConfig(this.#config(), this.#o.format)));
   }
 
-  async #finish(steps: number): Promise<StageResult> {
-    const { root, layers } = this.#o;
+  /** Seals what is open. */
+  async end(): Promise<StageResult> {
+    const { root, layers, evaluated } = this.#o;
     const progress = this.#progress;
+    this.#o.onCommit?.();
     if (!layers && root.isTouched) {
       const layer = await root.seal(progress.isTouched);
       const last = progress.history.at(-1);
-      if (layer !== undefined && last !== undefined && steps > 0) {
+      if (layer !== undefined && last !== undefined && evaluated.steps.length > 0) {
         const { empty_layer: _, ...entry } = last;
         progress.history[progress.history.length - 1] = entry;
       }
@@ -273,12 +240,6 @@ class StageBuild {
 
 /** Says which step it was; the first line is the one Buildah's users know. */
 function stepFailure(error: unknown, step: Step): unknown {
-  if (!isBuilderError(error)) return error;
-  if (error.code === 'sys.cancelled' || error.code.startsWith('dockerfile.')) return error;
-  return new BuilderError(error.code, `building at STEP ${JSON.stringify(step.stepText)}: ${error.message}`, {
-    cause: error.cause,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    span: error.span ?? step.span,
-    facts: error.facts,
-  });
+  if (!isBuilderError(error) || error.code === 'sys.cancelled' || error.code.startsWith('dockerfile.')) return error;
+  return located(error, step.span, `building at STEP ${JSON.stringify(step.stepText)}: `);
 }

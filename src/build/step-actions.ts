@@ -17,7 +17,7 @@ import type { SshAgent } from '../container/ssh-agent.ts';
 import type { StatCache } from '../container/stat-cache.ts';
 import type { RunDefaults } from '../container/working-container.ts';
 import type { AddStep, CopyStep, RunStep, StepMount, WorkdirStep } from '../dockerfile/step.ts';
-import { BuilderError } from '../report/builder-error.ts';
+import { BuilderError, located } from '../report/builder-error.ts';
 import { resolveUser } from '../run/user.ts';
 import type { RunMount } from '../spec/process-spec.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
@@ -168,7 +168,7 @@ export class StepActions implements AsyncDisposable {
             })),
           );
         } catch (error) {
-          throw withSpan(error, source.span);
+          throw located(error, source.span);
         }
       }
     }
@@ -366,15 +366,5 @@ function makeDirectory(rootPath: string, step: WorkdirStep): void {
   const owner = step.owner === '' ? { uid: 0, gid: 0 } : resolveUser(rootPath, step.owner);
   root.makeDirectories(step.path, 0o755, (parent, name) => {
     if (owner.uid !== 0 || owner.gid !== 0) lchownat(parent, name, owner.uid, owner.gid);
-  });
-}
-
-function withSpan(error: unknown, span: BuilderError['span']): unknown {
-  if (!(error instanceof BuilderError) || error.span !== undefined || span === undefined) return error;
-  return new BuilderError(error.code, error.message, {
-    cause: error.cause,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    span,
-    facts: error.facts,
   });
 }

@@ -1,16 +1,40 @@
-/** Evaluating whole stages at once, for checks and listings that run nothing. */
+/** Evaluating whole stages at once: what lowering, checks and listings stand on. */
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { BuildArgs } from './build-args.ts';
-import { beginStage, evaluateInstruction } from './evaluate.ts';
+import { beginStage, evaluateInstruction, type StageInput } from './evaluate.ts';
+import type { StageInstruction } from './instructions.ts';
 import type { StageState } from './stage-state.ts';
 import type { Stage, StagePlan } from './stages.ts';
 import type { Step } from './step.ts';
 
+/** A step with the state around it. */
+export interface EvaluatedStep {
+  readonly step: Step;
+  readonly before: StageState;
+  readonly after: StageState;
+}
+
 export interface EvaluatedStage {
   readonly stage: Stage;
-  /** Each step with the state before it. */
-  readonly steps: readonly { readonly step: Step; readonly before: StageState }[];
+  /** ONBUILD instructions of the base, which come first. */
+  readonly triggers: readonly StageInstruction[];
+  /** Triggers, then the stage's own. */
+  readonly steps: readonly EvaluatedStep[];
+  readonly initial: StageState;
   readonly final: StageState;
+}
+
+/** All steps of a stage. @throws what `evaluateInstruction` throws */
+export function evaluateStage(input: StageInput): EvaluatedStage {
+  const { state: initial, triggers } = beginStage(input);
+  const steps: EvaluatedStep[] = [];
+  let before = initial;
+  for (const [i, instruction] of [...triggers, ...input.stage.instructions].entries()) {
+    const { step, state: after } = evaluateInstruction(before, instruction, i < triggers.length);
+    steps.push({ step, before, after });
+    before = after;
+  }
+  return { stage: input.stage, triggers, steps, initial, final: before };
 }
 
 export interface EvaluatePlanOptions {
@@ -25,21 +49,14 @@ export function evaluatePlan(plan: StagePlan, options: EvaluatePlanOptions = {})
   for (const stage of plan.stages) {
     const parent = stage.base.kind === 'stage' ? done[stage.base.index]?.final : undefined;
     const baseConfig = parent === undefined ? options.baseConfig?.(stage) : undefined;
-    const start = beginStage({
+    const evaluated = evaluateStage({
       plan,
       stage,
       ...(options.buildArgs === undefined ? {} : { buildArgs: options.buildArgs }),
       ...(baseConfig === undefined ? {} : { baseConfig }),
       ...(parent === undefined ? {} : { parent }),
     });
-    let { state } = start;
-    const steps: { step: Step; before: StageState }[] = [];
-    for (const [i, instruction] of [...start.triggers, ...stage.instructions].entries()) {
-      const evaluated = evaluateInstruction(state, instruction, i < start.triggers.length);
-      steps.push({ step: evaluated.step, before: state });
-      state = evaluated.state;
-    }
-    done.push({ stage, steps, final: state });
+    done.push(evaluated);
   }
   return done;
 }

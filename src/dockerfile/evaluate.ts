@@ -21,7 +21,7 @@ import { parsePort } from './ports.ts';
 import { isSignal, SIGNAL_NAMES } from './signals.ts';
 import type { StageState } from './stage-state.ts';
 import type { Stage, StagePlan } from './stages.ts';
-import type { ArgStep, Step, WorkdirStep } from './step.ts';
+import type { ArgStep, WorkdirStep } from './step.ts';
 
 /** Drivers hold states between steps. */
 export type { StageState } from './stage-state.ts';
@@ -91,21 +91,6 @@ export function parseTrigger(expression: string, stage: Stage): StageInstruction
 /** Evaluates one instruction. @throws BuilderError `dockerfile.expansion`, `dockerfile.syntax`, `dockerfile.stage-not-found` */
 export function evaluateInstruction(state: StageState, instruction: StageInstruction, isTrigger = false): Evaluated {
   return evaluate(instruction, new Scope(state, instruction, isTrigger));
-}
-
-/** All steps of a stage, triggers first; returns the final state. The caller may run each step before taking the next. */
-export function* evaluateStage(start: StageStart): Generator<Step, StageState, void> {
-  let { state } = start;
-  const all = [
-    ...start.triggers.map((instruction) => ({ instruction, isTrigger: true })),
-    ...state.stage.instructions.map((instruction) => ({ instruction, isTrigger: false })),
-  ];
-  for (const { instruction, isTrigger } of all) {
-    const evaluated = evaluateInstruction(state, instruction, isTrigger);
-    yield evaluated.step;
-    state = evaluated.state;
-  }
-  return state;
 }
 
 /** Names of build arguments a stage took notice of, for the warning about unused ones. */

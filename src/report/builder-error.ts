@@ -30,3 +30,15 @@ export class BuilderError extends Error {
 export function isBuilderError(error: unknown, code?: ErrorCode): error is BuilderError {
   return error instanceof BuilderError && (code === undefined || error.code === code);
 }
+
+/** The same error with a place, and `prefix` before its message; one that has a place keeps it. Others pass through. */
+export function located(error: unknown, span: Span | undefined, prefix = ''): unknown {
+  if (!isBuilderError(error) || (prefix === '' && (error.span !== undefined || span === undefined))) return error;
+  const place = error.span ?? span;
+  return new BuilderError(error.code, `${prefix}${error.message}`, {
+    cause: error.cause,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(place === undefined ? {} : { span: place }),
+    facts: error.facts,
+  });
+}

@@ -1,0 +1,252 @@
+/** One target for one platform: the graph of its steps, and what running a vertex means. */
+import { join } from 'node:path';
+import type { IgnoreRules } from '../container/copy-source.ts';
+import type { Engine } from '../container/engine.ts';
+import { findIgnoreFile, readIgnoreRules } from '../container/ignore-rules.ts';
+import type { ImageTimes } from '../container/image-times.ts';
+import { parseSecret, type SecretSource } from '../container/secret-source.ts';
+import { parseSshAgent, type SshAgent } from '../container/ssh-agent.ts';
+import { StatCache } from '../container/stat-cache.ts';
+import type { BuildOptions } from '../container/verb-options.ts';
+import type { EvaluatedStage } from '../dockerfile/evaluate-plan.ts';
+import { type BuildOp, type LoweredBuild, lower } from '../dockerfile/lower.ts';
+import { type Stage, stageLabel } from '../dockerfile/stages.ts';
+import type { Vertex } from '../graph/graph.ts';
+import { formatPlatform } from '../spec/platform.ts';
+import { CleanupStack } from '../sys/dispose.ts';
+import type { BuildCache } from './build-cache.ts';
+import type { BuildRequest } from './build-request.ts';
+import { Origins } from './origins.ts';
+import { type BaseImage, StageBases } from './stage-base.ts';
+import { StageBuild, type StageResult } from './stage-build.ts';
+import { type LayerState, StageRoot } from './stage-root.ts';
+import { StepActions } from './step-actions.ts';
+import { configId, TargetImage } from './target-image.ts';
+
+export interface PlatformBuildOptions {
+  readonly engine: Engine;
+  readonly options: BuildOptions;
+  readonly request: BuildRequest;
+  readonly times: ImageTimes;
+  readonly cache: BuildCache;
+}
+
+export class PlatformBuild implements AsyncDisposable {
+  readonly #b: PlatformBuildOptions;
+  readonly #lowered: LoweredBuild;
+  readonly #bases: StageBases;
+  readonly #drivers = new Map<number, StageBuild>();
+  readonly #done = new Map<number, StageResult>();
+  readonly #cleanup = new CleanupStack();
+  /** RUN steps still to come. */
+  readonly #forecast: { runs: number };
+  readonly #secrets: ReadonlyMap<string, SecretSource>;
+  readonly #agents: ReadonlyMap<string, SshAgent>;
+  readonly #ignore: IgnoreRules | undefined;
+  #statCache: StatCache | undefined;
+
+  /** Looks the base images up and lowers the file. @throws what `lower` and pulling throw */
+  static async plan(b: PlatformBuildOptions): Promise<PlatformBuild> {
+    const bases = new StageBases(b.engine, b.options, b.request);
+    const lowered = await lower(b.request.plan, {
+      target: b.request.target,
+      buildArgs: b.request.buildArgs,
+      includeUnused: b.options.skipUnusedStages === false,
+      resolveBase: (stage) => bases.resolve(stage),
+    });
+    return new PlatformBuild(b, lowered, bases);
+  }
+
+  private constructor(b: PlatformBuildOptions, lowered: LoweredBuild, bases: StageBases) {
+    this.#b = b;
+    this.#lowered = lowered;
+    this.#bases = bases;
+    const { engine, options, request } = b;
+    const steps = [...lowered.stages.values()].flatMap((stage) => stage.steps);
+    this.#forecast = { runs: steps.filter(({ step }) => step.kind === 'run').length };
+    const secrets = (options.secrets ?? []).map((text) => parseSecret(text, engine.env, engine.cwd));
+    this.#secrets = new Map(secrets.map((secret) => [secret.id, secret]));
+    const agents = (options.ssh ?? []).map((text) => parseSshAgent(text, engine.env, engine.cwd));
+    this.#agents = new Map(agents.map((agent) => [agent.id, agent]));
+    const ignoreFile = findIgnoreFile(request.context.dir, request.containerfile, options.ignoreFile, engine.cwd);
+    const isIgnoring = request.context.isLocal || options.ignoreFile !== undefined;
+    this.#ignore = isIgnoring ? readIgnoreRules(ignoreFile) : undefined;
+  }
+
+  get lowered(): LoweredBuild {
+    return this.#lowered;
+  }
+
+  get hasRuns(): boolean {
+    return this.#forecast.runs > 0;
+  }
+
+  /** What the target came to. @throws RangeError before its last vertex has run */
+  get result(): StageResult {
+    return this.#resultOf(this.#lowered.target);
+  }
+
+  /** What every stage that was built came to, by index. */
+  get results(): ReadonlyMap<number, StageResult> {
+    return this.#done;
+  }
+
+  /** What the target becomes in the end. */
+  get image(): TargetImage {
+    const { engine, options, times } = this.#b;
+    return new TargetImage({
+      engine,
+      options,
+      times,
+      base: this.#rootImage(),
+      hasSteps: this.#stage(this.#lowered.target).stage.instructions.length > 0,
+    });
+  }
+
+  /** Does what a vertex stands for. */
+  async run({ op }: Vertex<BuildOp>): Promise<void> {
+    switch (op.kind) {
+      case 'begin':
+        this.#begin(this.#stage(op.stage));
+        return;
+      case 'step':
+        return this.#drivers.get(op.stage)!.step(op.index, op.evaluated);
+      case 'end':
+        this.#done.set(op.stage, await this.#drivers.get(op.stage)!.end());
+        return;
+    }
+  }
+
+  #begin(evaluated: EvaluatedStage): void {
+    const { engine, options, times, cache } = this.#b;
+    const { stage } = evaluated;
+    const prefix = this.#prefixOf(stage);
+    const isTarget = stage.index === this.#lowered.target;
+    const parent = stage.base.kind === 'stage' ? this.#resultOf(stage.base.index) : undefined;
+    const bottom = parent === undefined ? this.#bases.bottomOf(stage) : undefined;
+    engine.emit({
+      type: 'step-line',
+      step: `${stage.index}.1`,
+      text: `${prefix}STEP 1/${evaluated.steps.length + 1}: ${this.#fromText(stage, parent)}`,
+    });
+    const root = new StageRoot(
+      engine,
+      parent?.root ?? bottom!.layers,
+      times.layer,
+      bottom?.unpack ?? (async () => parent?.root.snapshot),
+    );
+    const image = isTarget ? this.image : undefined;
+    this.#cleanup.use(root);
+    this.#drivers.set(
+      stage.index,
+      new StageBuild({
+        engine,
+        evaluated,
+        prefix,
+        layers: options.layers === true,
+        format: options.format ?? 'oci',
+        times,
+        cache,
+        history: parent?.config.history ?? this.#bases.imageOf(stage.index)?.image.config.history ?? [],
+        baseName: parent?.imageId.slice(0, 12) ?? bottom?.name,
+        root,
+        actions: this.#actionsFor(stage),
+        identify: (config) => image?.idOf(config) ?? configId(config, options.format ?? 'oci'),
+        onCommit: isTarget ? () => this.#sayCommit(prefix) : undefined,
+        isBase: options.layers === true || this.#isBase(stage),
+      }),
+    );
+  }
+
+  #actionsFor(stage: Stage): StepActions {
+    const { engine, options, request, times } = this.#b;
+    const origins = new Origins(engine, {
+      contextDir: request.context.dir,
+      contexts: request.contexts,
+      stage: (index) => this.#stageState(index),
+      pull: this.#bases.pullOptions(stage),
+    });
+    const actions = new StepActions({
+      engine,
+      origins,
+      ignore: this.#ignore,
+      run: options.run ?? {},
+      secrets: this.#secrets,
+      agents: this.#agents,
+      platform: formatPlatform(stage.platform ?? request.platform),
+      cacheNamespace: request.buildArgs.get('BUILDKIT_CACHE_MOUNT_NS'),
+      statCache: () => this.#openStatCache(),
+      timestamp: times.layer.mtime,
+      mounts: options.mounts ?? [],
+      forecast: this.#forecast,
+      tlsVerify: options.tlsVerify,
+      certDir: options.certDir,
+    });
+    this.#cleanup.use(origins);
+    this.#cleanup.use(actions);
+    return actions;
+  }
+
+  #stage(index: number): EvaluatedStage {
+    return this.#lowered.stages.get(index)!;
+  }
+
+  #resultOf(index: number): StageResult {
+    const result = this.#done.get(index);
+    if (result === undefined) throw new RangeError(`stage ${index} is read before it was built`);
+    return result;
+  }
+
+  #stageState(index: number): { readonly state: LayerState; readonly name: string } {
+    return { state: this.#resultOf(index).root, name: stageLabel(this.#stage(index).stage) };
+  }
+
+  /** `[2/3] ` when there is more than one stage to build. */
+  #prefixOf(stage: Stage): string {
+    const needed = [...this.#lowered.stages.keys()];
+    return needed.length > 1 ? `[${needed.indexOf(stage.index) + 1}/${needed.length}] ` : '';
+  }
+
+  /** Whether another stage that is built stands on this one. */
+  #isBase({ index }: Stage): boolean {
+    return [...this.#lowered.stages.values()].some(
+      ({ stage: { base } }) => base.kind === 'stage' && base.index === index,
+    );
+  }
+
+  /** The image at the bottom of the target's chain of FROMs. */
+  #rootImage(): BaseImage | undefined {
+    let { stage } = this.#stage(this.#lowered.target);
+    while (stage.base.kind === 'stage') ({ stage } = this.#stage(stage.base.index));
+    return this.#bases.imageOf(stage.index);
+  }
+
+  /** The FROM line as shown: a stage is named by the image it came to. */
+  #fromText(stage: Stage, parent: StageResult | undefined): string {
+    const { options, request } = this.#b;
+    const text = stage.from.raw.text.text;
+    if (stage.index === request.plan.stages[0]!.index && options.from !== undefined) return `FROM ${options.from}`;
+    return parent === undefined ? text : text.replace(stage.from.image.text, parent.imageId);
+  }
+
+  #sayCommit(prefix: string): void {
+    const { engine, options } = this.#b;
+    const [first] = options.tags ?? [];
+    engine.emit({
+      type: 'step-line',
+      step: 'commit',
+      text: `${prefix}${first === undefined ? 'COMMIT' : `COMMIT ${first}`}`,
+    });
+  }
+
+  #openStatCache(): StatCache {
+    this.#statCache ??= StatCache.open(join(this.#b.engine.store.paths.cache));
+    return this.#statCache;
+  }
+
+  /** Discards what was not sealed. What was learned about files is kept. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#statCache?.save();
+    await this.#cleanup[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,141 @@
+/** What stages stand on: scratch, another stage, an image. */
+import type { Engine } from '../container/engine.ts';
+import { type LocalImage, loadImage } from '../container/local-image.ts';
+import { pullImage } from '../container/pull.ts';
+import { unpack } from '../container/unpack.ts';
+import type { BuildOptions, PullOptions } from '../container/verb-options.ts';
+import type { Source, Stage } from '../dockerfile/stages.ts';
+import { BuilderError, located } from '../report/builder-error.ts';
+import { chainIdOfAll } from '../spec/digest.ts';
+import type { ImageConfig } from '../spec/image-config.ts';
+import { formatPlatform, platformScore } from '../spec/platform.ts';
+import type { BuildRequest } from './build-request.ts';
+import { type LayerState, NO_LAYERS } from './stage-root.ts';
+
+/** An image a stage stands on. */
+export interface BaseImage {
+  readonly image: LocalImage;
+  /** As it is called in annotations; '' when it has no name. */
+  readonly name: string;
+  /** As asked for. */
+  readonly reference: string;
+}
+
+/** The bottom of a stage that stands on no other stage. */
+export interface StageBottom {
+  readonly layers: LayerState;
+  readonly unpack: () => Promise<LayerState['snapshot']>;
+  /** `FROM name` in history comments; undefined for scratch. */
+  readonly name: string | undefined;
+}
+
+/** Images are looked up once each, however many stages stand on them. */
+export class StageBases {
+  readonly #engine: Engine;
+  readonly #o: BuildOptions;
+  readonly #r: BuildRequest;
+  readonly #pulled = new Map<string, Promise<BaseImage>>();
+  readonly #images = new Map<number, BaseImage>();
+
+  constructor(engine: Engine, o: BuildOptions, request: BuildRequest) {
+    this.#engine = engine;
+    this.#o = o;
+    this.#r = request;
+  }
+
+  /** Gets the image a stage stands on, if it does. Gives its config, as the stage inherits it. */
+  async resolve(stage: Stage): Promise<ImageConfig | undefined> {
+    const reference = this.#referenceOf(stage);
+    if (reference === undefined) return undefined;
+    const base = await this.#pull(stage, reference);
+    this.#images.set(stage.index, base);
+    this.#warnPlatform(stage, base);
+    const { config } = base.image;
+    if (this.#o.inheritLabels !== false) return config;
+    const { Labels: _, ...rest } = config.config ?? {};
+    return { ...config, config: rest };
+  }
+
+  /** The image a stage stands on, once resolved; undefined for scratch and for stages on stages. */
+  imageOf(stage: number): BaseImage | undefined {
+    return this.#images.get(stage);
+  }
+
+  /** For stages that stand on no other, once resolved. */
+  bottomOf(stage: Stage): StageBottom {
+    const base = this.#images.get(stage.index);
+    if (base === undefined) return { layers: NO_LAYERS, unpack: async () => undefined, name: undefined };
+    const { image, name } = base;
+    return {
+      layers: {
+        layers: image.layers,
+        diffIds: image.diffIds,
+        chain: chainIdOfAll(image.diffIds),
+        snapshot: undefined,
+      },
+      unpack: () => unpack(this.#engine, image),
+      name: name === '' ? image.record.id.slice(0, 12) : name,
+    };
+  }
+
+  /** For images that a stage stands on or reads from. */
+  pullOptions(stage: Stage): PullOptions {
+    const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, pull, platform } = this.#o;
+    const wanted = stage.platform ?? platform;
+    return {
+      ...(tlsVerify === undefined ? {} : { tlsVerify }),
+      ...(certDir === undefined ? {} : { certDir }),
+      ...(authfile === undefined ? {} : { authfile }),
+      ...(creds === undefined ? {} : { creds }),
+      ...(retries === undefined ? {} : { retries }),
+      ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
+      ...(wanted === undefined ? {} : { platform: wanted }),
+      policy: pull ?? ('missing' as const),
+    };
+  }
+
+  #referenceOf(stage: Stage): string | undefined {
+    const isFirst = stage.index === this.#r.plan.stages[0]!.index;
+    const source: Source =
+      isFirst && this.#o.from !== undefined ? { kind: 'image', reference: this.#o.from } : stage.base;
+    if (source.kind === 'image') return source.reference;
+    if (source.kind !== 'context') return undefined;
+    const context = this.#r.contexts.get(source.name);
+    if (context?.kind === 'image') return context.reference;
+    throw new BuilderError(
+      'context.invalid',
+      `the build context ${source.name} is a directory and cannot be the base of a stage`,
+      { span: stage.from.span },
+    );
+  }
+
+  #pull(stage: Stage, reference: string): Promise<BaseImage> {
+    const options = this.pullOptions(stage);
+    const key = JSON.stringify([reference, options.platform]);
+    let pulled = this.#pulled.get(key);
+    if (pulled === undefined) {
+      pulled = this.#load(stage, reference, options);
+      this.#pulled.set(key, pulled);
+    }
+    return pulled;
+  }
+
+  async #load(stage: Stage, reference: string, options: PullOptions): Promise<BaseImage> {
+    try {
+      const { record, name } = await pullImage(this.#engine, reference, options);
+      return { image: loadImage(this.#engine, record), name, reference };
+    } catch (error) {
+      throw located(error, stage.from.span);
+    }
+  }
+
+  #warnPlatform(stage: Stage, { image, reference }: BaseImage): void {
+    const want = stage.platform ?? this.#o.platform;
+    if (want === undefined || platformScore(want, image.config) !== undefined) return;
+    this.#engine.emit({
+      type: 'warning',
+      code: 'InvalidBaseImagePlatform',
+      text: `base image ${reference} was pulled with platform ${formatPlatform(image.config)}, expected ${formatPlatform(want)}`,
+    });
+  }
+}
