@@ -4,6 +4,7 @@
 import { resolve } from 'node:path';
 import { editContainer, renameContainer, requireContainer } from './container/container-store.ts';
 import { type Engine, openEngine } from './container/engine.ts';
+import type { LayerInsightOptions } from './container/layer-insight.ts';
 import { requireNamespace } from './container/namespace.ts';
 import type {
   BuilderOptions,
@@ -25,6 +26,7 @@ import type {
   RunOptions,
 } from './container/verb-options.ts';
 import type { WorkingContainer } from './container/working-container.ts';
+import type { ImageInsight } from './insight/image-insight.ts';
 import { silent } from './report/event.ts';
 import type { ExitStatus } from './spec/process-spec.ts';
 import { defaultStoreRoots } from './store/store-paths.ts';
@@ -68,6 +70,8 @@ export interface Builder extends AsyncDisposable {
   /** Removes dangling images, with `all` every image no container uses. */
   prune(o?: { all?: boolean; force?: boolean }): Promise<RemovedImage>;
   inspect(nameOrId: string, type?: 'container' | 'image' | 'manifest'): Promise<Inspection>;
+  /** What each layer of a stored image holds: sizes, changes, largest files, wasted bytes. Reads no file contents. */
+  layers(image: string, o?: LayerInsightOptions): Promise<ImageInsight>;
   /** Gives the ids of what is now in the store. */
   pull(image: string, o?: PullOptions): Promise<readonly string[]>;
   push(image: string, destination?: string, o?: PushOptions): Promise<{ readonly digest: string }>;
@@ -154,6 +158,10 @@ function builderOn(engine: Engine): Builder {
     rmi: async (image, options) => (await import('./container/remove-image.ts')).removeImage(engine, image, options),
     prune: async (options) => (await import('./container/remove-image.ts')).pruneImages(engine, options),
     inspect: async (nameOrId, type) => (await import('./container/inspect.ts')).inspect(engine, nameOrId, type),
+    layers: async (image, options) => {
+      await requireNamespace(engine);
+      return (await import('./container/layer-insight.ts')).inspectLayers(engine, image, options);
+    },
     pull: async (image, options) => (await import('./container/pull.ts')).pull(engine, image, options),
     push: async (image, destination, options) =>
       (await import('./container/push.ts')).push(engine, image, destination, options),

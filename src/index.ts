@@ -8,6 +8,7 @@
  * ```
  */
 export { type Builder, openBuilder } from './builder.ts';
+export type { LayerInsightOptions } from './container/layer-insight.ts';
 export type {
   BuilderOptions,
   BuildOptions,
@@ -32,6 +33,7 @@ export type {
 export type { BaseImage, RunDefaults, WorkingContainer } from './container/working-container.ts';
 export { getLogin, logout } from './credentials.ts';
 export { type HostCheck, type HostReport, hostReport } from './host-report.ts';
+export type { ImageInsight, LayerFile, LayerInsight, WastedFile } from './insight/image-insight.ts';
 export { BuilderError, isBuilderError } from './report/builder-error.ts';
 export type { Diagnostic } from './report/diagnostic.ts';
 export { ERROR_CODES, type ErrorCode } from './report/error-codes.ts';

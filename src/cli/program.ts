@@ -182,7 +182,7 @@ export const COMMANDS: readonly Command[] = [
       complete: 'container',
     },
     options: INSPECT_FLAGS,
-    examples: ['inspect work', "inspect -t image -f '{{.OCIv1.Config.Cmd}}' alpine"],
+    examples: ['inspect work', "inspect -t image -f '{{.OCIv1.Config.Cmd}}' alpine", 'inspect --layers app'],
     load: async () => (await import('./commands/inspect.ts')).inspect,
   }),
   row({

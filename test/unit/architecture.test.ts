@@ -16,7 +16,7 @@ const RINGS: readonly (readonly string[])[] = [
   ['spec'],
   ['archive', 'sys'],
   ['store', 'registry', 'rootfs', 'graph'],
-  ['image', 'run', 'dockerfile', 'solver'],
+  ['image', 'run', 'dockerfile', 'solver', 'insight'],
   ['container'],
   ['build'],
   ['builder.ts', 'credentials.ts', 'host-report.ts'],
@@ -28,7 +28,7 @@ const RINGS: readonly (readonly string[])[] = [
 const ONLY_FROM: Readonly<Record<string, readonly string[]>> = { cli: ['index.ts'], 'index.ts': [] };
 
 /** Folders of pure functions: no files, processes or sockets. */
-const PURE = ['spec', 'report', 'archive', 'graph', 'dockerfile', 'solver'];
+const PURE = ['spec', 'report', 'archive', 'graph', 'dockerfile', 'solver', 'insight'];
 const IMPURE_MODULES = /^(node:)?(fs|fs\/promises|child_process|net|http|https|http2|tls|dgram|dns|worker_threads)$/;
 
 interface Import {

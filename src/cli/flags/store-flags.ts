@@ -34,6 +34,8 @@ export const CONTAINERS_FLAGS: readonly Option[] = [
 export const INSPECT_FLAGS: readonly Option[] = [
   option('-f,--format str TEMPLATE', 'Go template'),
   option('-t,--type str TYPE', 'container, image or manifest', { choices: ['container', 'image', 'manifest'] }),
+  option('--layers bool', 'what each layer of an image holds and wastes'),
+  option('--json bool', 'with --layers: JSON'),
 ];
 
 export const PULL_COMMAND_FLAGS: readonly Option[] = [

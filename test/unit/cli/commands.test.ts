@@ -441,6 +441,63 @@ describe('inspect and info', () => {
     assert.equal((await slipway(argv, { verbs, tty: true })).stdout, '[sh]\n');
     assert.equal((await slipway(['inspect', '-f', 'x', 'x'])).stderr, 'Error: invalid format provided: x\n');
   });
+  it('--layers prints a table, JSON or a template, and goes with images alone', async () => {
+    const layer = {
+      index: 0,
+      diffId: 'sha256:d',
+      digest: 'sha256:d',
+      sizeBytes: 2048,
+      createdBy: 'RUN\tmake \x1b[31m<all>',
+      contentBytes: 1_500_000,
+      entries: 3,
+      added: 3,
+      changed: 0,
+      removed: 0,
+      wastedBytes: 500_000,
+      largest: [{ path: 'bin/tool', bytes: 1_000_000 }],
+    };
+    const insight = {
+      id: ID,
+      names: [],
+      layers: [layer],
+      contentBytes: 1_500_000,
+      wastedBytes: 500_000,
+      efficiency: 2 / 3,
+      wasted: [{ path: 'tmp/x', bytes: 500_000, layer: 0, hiddenBy: 1, how: 'removed' }],
+    };
+    const o = { verbs: { layers: () => insight } };
+    assert.equal(
+      (await slipway(['inspect', '--layers', 'app'], o)).stdout,
+      [
+        'LAYER   SIZE     ENTRIES   ADDED   CHANGED   REMOVED   WASTED   CREATED BY',
+        '0       1.5 MB   3         3       0         0         500 KB   RUN\ufffdmake \ufffd[31m<all>',
+        '',
+        'Largest files',
+        '0   1 MB   /bin/tool',
+        '',
+        'Wasted: in the image, and hidden by a later layer',
+        '0   500 KB   /tmp/x, removed in layer 1',
+        '',
+        '1 layer, 1.5 MB of files, 500 KB wasted, efficiency 66.6 %',
+        '',
+      ].join('\n'),
+    );
+    const narrow = await slipway(['inspect', '--layers', 'app'], { ...o, tty: true, columns: 60 });
+    assert.ok(narrow.stdout.split('\n').every((line) => line.length <= 60));
+    const json = await slipway(['inspect', '--layers', '--json', 'app'], o);
+    assert.deepEqual(JSON.parse(json.stdout), insight);
+    const template = await slipway(['inspect', '--layers', '-f', '{{.wastedBytes}}', 'app'], o);
+    assert.equal(template.stdout, '500000');
+    for (const argv of [
+      ['inspect', '--json', 'app'],
+      ['inspect', '--layers', '-t', 'container', 'app'],
+      ['inspect', '--layers', '--json', '-f', '{{.id}}', 'app'],
+    ]) {
+      const refused = await slipway(argv, o);
+      assert.equal(refused.code, 125);
+      assert.deepEqual(refused.calls, []);
+    }
+  });
   it('info sorts its keys', async () => {
     const { stdout } = await slipway(['info'], { verbs });
     assert.deepEqual(Object.keys(JSON.parse(stdout).host), ['arch', 'os']);
