@@ -1,5 +1,6 @@
 /** The display of one command, as its flags ask for it. */
 import type { CommandContext } from './command.ts';
+import { errorCode } from './exit-code.ts';
 import { makeReporter } from './output/choose-reporter.ts';
 import type { Output } from './output/output.ts';
 import type { Reporter } from './output/reporter.ts';
@@ -16,11 +17,39 @@ export function progressMode(c: CommandContext): string {
   throw new UsageError(`unknown progress mode "${mode}"`, { near: { word: mode, candidates: MODES, prefix: '' } });
 }
 
-/** @param o.output replaces both streams: a log file */
-export function reporterFor(
+export interface DisplayOptions {
+  /** The value of `--progress`. */
+  readonly mode: string;
+  readonly quiet?: boolean;
+  readonly hidesIds?: boolean;
+  /** Replaces both streams: a log file. */
+  readonly output?: Output;
+}
+
+/**
+ * Does the work of a command under a display, which is gone before an error is told.
+ * @param work ends the display itself before it writes results
+ * @returns the exit code
+ */
+export async function underReporter(
   c: CommandContext,
-  o: { mode: string; quiet?: boolean; hidesIds?: boolean; output?: Output },
-): Reporter {
+  o: DisplayOptions,
+  work: (reporter: Reporter) => Promise<number>,
+): Promise<number> {
+  const reporter = reporterFor(c, o);
+  try {
+    const code = await work(reporter);
+    reporter.finish();
+    return code;
+  } catch (error) {
+    reporter.finish({ error });
+    // A program that reads events was told by the last of them.
+    if (o.mode !== 'json' || o.output !== undefined) throw error;
+    return errorCode(error);
+  }
+}
+
+export function reporterFor(c: CommandContext, o: DisplayOptions): Reporter {
   const stderr = o.output ?? c.stderr;
   return makeReporter(o.mode, {
     stdout: o.output ?? c.stdout,

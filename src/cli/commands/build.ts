@@ -2,10 +2,8 @@
 import { open } from 'node:fs/promises';
 import type { BuildOptions, BuildResult } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
-import { progressMode, reporterFor } from '../command-reporter.ts';
-import { errorCode } from '../exit-code.ts';
+import { progressMode, underReporter } from '../command-reporter.ts';
 import { formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
-import { isCoded } from '../output/error-text.ts';
 import { logFileOutput } from '../output/log-file-output.ts';
 import type { Output } from '../output/output.ts';
 import { platformOption, pullPolicy, registryOptions } from '../registry-options.ts';
@@ -21,7 +19,7 @@ export async function build(c: CommandContext): Promise<number> {
   await using file = await open(logfile, 'w');
   const output = logFileOutput(file);
   try {
-    return await buildTo(c, options, mode === 'auto' ? 'plain' : mode, output);
+    return await buildTo(c, options, mode, output);
   } finally {
     await output.flush();
   }
@@ -34,26 +32,14 @@ async function buildTo(
   log: Output | undefined,
 ): Promise<number> {
   const hidesIds = writesIdFile(c);
-  const reporter = reporterFor(c, {
-    mode,
-    hidesIds,
-    quiet: c.flags.on('quiet'),
-    ...(log === undefined ? {} : { output: log }),
-  });
-  try {
+  const output = log === undefined ? {} : { output: log };
+  return await underReporter(c, { mode, hidesIds, quiet: c.flags.on('quiet'), ...output }, async (reporter) => {
     await using builder = await c.open(reporter.emit);
     const result = await builder.build(options);
     reporter.finish();
     await tellResult(c, result, hidesIds ? undefined : (log ?? c.stdout));
     return 0;
-  } catch (error) {
-    reporter.finish();
-    if (mode !== 'json' || !isCoded(error) || c.signal.aborted) throw error;
-    // A program reads stderr line by line; the last line tells it why.
-    const { code, message, hint, facts } = error;
-    c.stderr.write(`${JSON.stringify({ schema: 1, type: 'error', code, message, hint, facts })}\n`);
-    return errorCode(error);
-  }
+  });
 }
 
 async function tellResult(c: CommandContext, { id, manifest }: BuildResult, to: Output | undefined): Promise<void> {

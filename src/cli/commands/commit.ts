@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { CommitOptions } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
-import { reporterFor } from '../command-reporter.ts';
+import { underReporter } from '../command-reporter.ts';
 import { compressionOptions, formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
 import { registryOptions } from '../registry-options.ts';
 
@@ -10,17 +10,14 @@ export async function commit(c: CommandContext): Promise<number> {
   const { flags, args } = c;
   const quiet = flags.on('quiet');
   const options = await commitOptions(c);
-  const reporter = reporterFor(c, { mode: 'auto', quiet });
-  try {
+  return await underReporter(c, { mode: 'auto', quiet }, async (reporter) => {
     await using builder = await c.open(reporter.emit);
     const result = await builder.commit(args[0]!, args[1], options);
     await writeResultFiles(c, result);
     reporter.finish();
     if (result.stored && !writesIdFile(c)) c.stdout.write(`${result.id}\n`);
     return 0;
-  } finally {
-    reporter.finish();
-  }
+  });
 }
 
 async function commitOptions(c: CommandContext): Promise<CommitOptions> {

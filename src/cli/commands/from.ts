@@ -1,7 +1,7 @@
 /** `from`: makes a working container and prints its name. */
 import { writeFile } from 'node:fs/promises';
 import type { CommandContext } from '../command.ts';
-import { reporterFor } from '../command-reporter.ts';
+import { underReporter } from '../command-reporter.ts';
 import { formatOption } from '../image-options.ts';
 import { platformOption, pullPolicy, registryOptions } from '../registry-options.ts';
 import { runDefaults } from '../run-defaults.ts';
@@ -22,8 +22,7 @@ export async function from(c: CommandContext): Promise<number> {
     run: runDefaults(c, 'from'),
     signal: c.signal,
   };
-  const reporter = reporterFor(c, { mode: 'auto', quiet: flags.on('quiet') });
-  try {
+  return await underReporter(c, { mode: 'auto', quiet: flags.on('quiet') }, async (reporter) => {
     await using builder = await c.open(reporter.emit);
     const container = await builder.from(c.args[0]!, options);
     const cidfile = flags.string('cidfile');
@@ -31,7 +30,5 @@ export async function from(c: CommandContext): Promise<number> {
     reporter.finish();
     c.stdout.write(`${container.name}\n`);
     return 0;
-  } finally {
-    reporter.finish();
-  }
+  });
 }

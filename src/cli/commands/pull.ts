@@ -1,6 +1,6 @@
 /** `pull`: copies an image into the store and prints its id. */
 import type { CommandContext } from '../command.ts';
-import { progressMode, reporterFor } from '../command-reporter.ts';
+import { progressMode, underReporter } from '../command-reporter.ts';
 import { platformOption, pullPolicy, registryOptions } from '../registry-options.ts';
 
 export async function pull(c: CommandContext): Promise<number> {
@@ -15,14 +15,11 @@ export async function pull(c: CommandContext): Promise<number> {
     ...(quiet ? { quiet } : {}),
     signal: c.signal,
   };
-  const reporter = reporterFor(c, { mode: progressMode(c), quiet });
-  try {
+  return await underReporter(c, { mode: progressMode(c), quiet }, async (reporter) => {
     await using builder = await c.open(reporter.emit);
     const ids = await builder.pull(c.args[0]!, options);
     reporter.finish();
     for (const id of ids) c.stdout.write(`${id}\n`);
     return 0;
-  } finally {
-    reporter.finish();
-  }
+  });
 }

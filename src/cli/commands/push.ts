@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { ImageFormat, PushOptions } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
-import { progressMode, reporterFor } from '../command-reporter.ts';
+import { progressMode, underReporter } from '../command-reporter.ts';
 import { compressionOptions } from '../image-options.ts';
 import { registryOptions } from '../registry-options.ts';
 import { UsageError } from '../usage-error.ts';
@@ -21,16 +21,13 @@ export async function push(c: CommandContext): Promise<number> {
     ...(quiet ? { quiet } : {}),
     signal: c.signal,
   };
-  const reporter = reporterFor(c, { mode: progressMode(c), quiet });
-  try {
+  return await underReporter(c, { mode: progressMode(c), quiet }, async (reporter) => {
     await using builder = await c.open(reporter.emit);
     const { digest } = await builder.push(args[0]!, args[1], options);
     const digestfile = flags.string('digestfile');
     if (digestfile !== undefined) await writeFile(digestfile, digest);
     return 0;
-  } finally {
-    reporter.finish();
-  }
+  });
 }
 
 function pushFormat(text: string | undefined): { format?: ImageFormat } {

@@ -1,6 +1,8 @@
 /** Errors and diagnostics as people read them on stderr. */
 import type { Diagnostic, Span } from '../../index.ts';
 import { UsageError } from '../usage-error.ts';
+import { exitWords } from './exit-words.ts';
+import { redact } from './redact.ts';
 import { sourceFrame } from './source-frame.ts';
 import type { Style } from './style.ts';
 
@@ -49,27 +51,29 @@ function systemText({ code, syscall, path, message }: SystemError): string {
 
 /** `Error: what`, the place, what caused it, and a way out. Ends with a line feed. */
 export function errorText(error: unknown, o: ErrorTextOptions): string {
-  if (isSystemError(error)) return `${o.style.bad('Error:')} ${systemText(error)}\n`;
+  if (isSystemError(error)) return `${o.style.bad('Error:')} ${redact(systemText(error))}\n`;
   if (!isCoded(error)) return bugText(error, o);
-  let out = `${o.style.bad('Error:')} ${error.message}\n`;
+  let out = `${o.style.bad('Error:')} ${redact(error.message)}\n`;
   if (error.span !== undefined) out += sourceFrame(error.span, o.width, o.style, error.code);
   else if (o.verbose) out += `  ${o.style.faint(`[${error.code}]`)}\n`;
-  out += causeLines(error, o);
+  const exit = error.code === 'step.failed' || error.code === 'build.failed' ? exitWords(error.facts) : undefined;
+  if (exit !== undefined) out += `${o.style.path('note:')} ${exit}\n`;
+  for (const cause of causesOf(error, o.verbose)) out += `${o.style.faint('caused by:')} ${redact(cause)}\n`;
   const help = error.hint ?? nearHint(error, o);
-  if (help !== undefined) out += `${o.style.path('help:')} ${help}\n`;
-  if (o.verbose && error.stack !== undefined) out += `${o.style.faint(error.stack)}\n`;
+  if (help !== undefined) out += `${o.style.path('help:')} ${redact(help)}\n`;
+  if (o.verbose && error.stack !== undefined) out += `${o.style.faint(redact(error.stack))}\n`;
   return out;
 }
 
 /** A warning or error about a source text, with its frame, notes and help. */
 export function diagnosticText(d: Diagnostic, o: ErrorTextOptions): string {
   const head = d.severity === 'error' ? o.style.bad('error:') : o.style.warning('warning:');
-  let out = `${head} ${d.message}\n${sourceFrame(d.span, o.width, o.style, d.code)}`;
+  let out = `${head} ${redact(d.message)}\n${sourceFrame(d.span, o.width, o.style, d.code)}`;
   for (const note of d.notes) {
-    out += `${o.style.path('note:')} ${note.message}\n`;
+    out += `${o.style.path('note:')} ${redact(note.message)}\n`;
     if (note.span !== undefined) out += sourceFrame(note.span, o.width, o.style);
   }
-  if (d.help !== undefined) out += `${o.style.path('help:')} ${d.help}\n`;
+  if (d.help !== undefined) out += `${o.style.path('help:')} ${redact(d.help)}\n`;
   return out;
 }
 
@@ -79,22 +83,21 @@ function nearHint(error: Error, o: ErrorTextOptions): string | undefined {
   return found === undefined ? undefined : `did you mean \`${error.near.prefix}${found}\`?`;
 }
 
-/** Causes whose text the message already holds say nothing new. */
-function causeLines(error: Error, o: ErrorTextOptions): string {
-  let out = '';
+/** What lies behind an error. Causes whose text the message already holds say nothing new, and count only when verbose. */
+export function causesOf(error: Error, verbose = false): string[] {
+  const causes: string[] = [];
   let said = error.message;
   for (let cause = error.cause; cause !== undefined && cause !== null; cause = (cause as Error).cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    if (!o.verbose && said.includes(message)) continue;
-    out += `${o.style.faint('caused by:')} ${message}\n`;
+    if (verbose || !said.includes(message)) causes.push(message);
     said += `\n${message}`;
     if (!(cause instanceof Error)) break;
   }
-  return out;
+  return causes;
 }
 
 function bugText(error: unknown, o: ErrorTextOptions): string {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text = redact(error instanceof Error ? (error.stack ?? error.message) : String(error));
   const [first, ...rest] = text.split('\n');
   return `${o.style.bad('Error:')} internal: ${first}\n${o.style.faint(rest.join('\n'))}\nThis is a bug in slipway.\n`;
 }

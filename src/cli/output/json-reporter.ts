@@ -1,38 +1,91 @@
-/** One JSON object per line on stderr, for programs. `schema` changes when a member changes its meaning. */
-import type { Emit, Span } from '../../index.ts';
+/**
+ * One JSON object per line on stderr, for programs; docs/events.md tells of them. `schema` changes when a member
+ * changes its meaning or goes, not when members or types of events are added.
+ */
+import type { BuildEvent, Emit, Span } from '../../index.ts';
+import { BuildProgress } from './build-progress.ts';
+import { causesOf, isCoded } from './error-text.ts';
+import { exitWords } from './exit-words.ts';
 import type { Output } from './output.ts';
-import type { Reporter, ReporterOptions } from './reporter.ts';
+import { TAIL_LINES } from './output-tail.ts';
+import { redact, redactAll } from './redact.ts';
+import type { Ending, Reporter, ReporterOptions } from './reporter.ts';
 
 export const PROGRESS_SCHEMA = 1;
 
 export class JsonReporter implements Reporter {
   readonly #stderr: Output;
+  readonly #now: () => number;
+  readonly #progress = new BuildProgress();
+  #isOver = false;
 
-  constructor(o: Pick<ReporterOptions, 'stderr'>) {
+  constructor(o: Pick<ReporterOptions, 'stderr' | 'now'>) {
     this.#stderr = o.stderr;
+    this.#now = o.now;
   }
 
   readonly emit: Emit = (event) => {
-    if (event.type === 'step-output') {
-      const { data, ...rest } = event;
-      this.#write({ ...rest, ...textOrBytes(data) });
-    } else if (event.type === 'diagnostic') {
-      const { span, notes, ...rest } = event.diagnostic;
-      const places = notes.map(({ message, span: s }) => ({
-        message,
-        ...(s === undefined ? {} : { place: placeOf(s) }),
-      }));
-      this.#write({ type: 'diagnostic', ...rest, place: placeOf(span), notes: places });
-    } else {
-      this.#write(event);
-    }
+    this.#progress.apply(event, this.#now());
+    this.#write(shapeOf(event));
   };
 
-  finish(): void {}
+  /** The last line of a failure tells why. */
+  finish(ending: Ending = {}): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if ('error' in ending) this.#write(this.#errorEvent(ending.error));
+  }
+
+  #errorEvent(error: unknown): object {
+    if (!isCoded(error)) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { type: 'error', code: 'internal', message: redact(message), causes: [] };
+    }
+    const { code, message, hint, facts, span } = error;
+    const exit = exitWords(facts);
+    const tail = exit === undefined && facts?.['exitCode'] === undefined ? [] : this.#failedOutput();
+    return {
+      type: 'error',
+      code,
+      message: redact(message),
+      causes: causesOf(error).map(redact),
+      ...(hint === undefined ? {} : { hint: redact(hint) }),
+      ...(facts === undefined ? {} : { facts: redactAll(facts) }),
+      ...(span === undefined ? {} : { place: placeOf(span) }),
+      ...(exit === undefined ? {} : { exit }),
+      ...(tail.length === 0 ? {} : { output: tail }),
+    };
+  }
+
+  #failedOutput(): readonly string[] {
+    return this.#progress.failed.at(-1)?.tail.last(TAIL_LINES) ?? [];
+  }
 
   #write(event: object): void {
     this.#stderr.write(`${JSON.stringify({ schema: PROGRESS_SCHEMA, ...event })}\n`);
   }
+}
+
+/** What a command prints goes out as it is, all else without credentials. */
+function shapeOf(event: BuildEvent): object {
+  if (event.type === 'step-output') {
+    const { data, ...rest } = event;
+    return { ...rest, ...textOrBytes(data) };
+  }
+  if (event.type !== 'diagnostic') return redactAll(event) as object;
+  const { severity, code, message, span, notes, help } = event.diagnostic;
+  return {
+    type: 'diagnostic',
+    severity,
+    code,
+    message: redact(message),
+    place: placeOf(span),
+    notes: notes.map((note) => ({
+      message: redact(note.message),
+      ...(note.span === undefined ? {} : { place: placeOf(note.span) }),
+    })),
+    ...(help === undefined ? {} : { help: redact(help) }),
+  };
 }
 
 function textOrBytes(data: Uint8Array): { text: string } | { base64: string } {
@@ -49,5 +102,5 @@ function placeOf(span: Span): object {
     const before = span.file.text.slice(0, offset);
     return { line: before.split('\n').length, column: offset - (before.lastIndexOf('\n') + 1) + 1 };
   };
-  return { file: span.file.name, start: at(span.start), end: at(span.end) };
+  return { file: redact(span.file.name), start: at(span.start), end: at(span.end) };
 }

@@ -51,12 +51,13 @@ export function streamOutput(open: () => NodeJS.WriteStream, fd: number, closed:
 export class TextOutput implements Output {
   readonly isTty: boolean;
   readonly columns: number;
-  readonly rows = 24;
+  readonly rows: number;
   readonly #chunks: Buffer[] = [];
 
-  constructor(o: { isTty?: boolean; columns?: number } = {}) {
+  constructor(o: { isTty?: boolean; columns?: number; rows?: number } = {}) {
     this.isTty = o.isTty ?? false;
     this.columns = o.columns ?? 80;
+    this.rows = o.rows ?? 24;
   }
 
   write(data: string | Uint8Array): void {

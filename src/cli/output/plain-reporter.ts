@@ -1,9 +1,12 @@
 /** Buildah's words on Buildah's streams, append-only. */
 import type { BuildEvent, Emit } from '../../index.ts';
+import { BuildProgress } from './build-progress.ts';
+import { summaryText } from './build-summary.ts';
 import { ControlFilter } from './control-filter.ts';
 import { diagnosticText } from './error-text.ts';
 import type { Output } from './output.ts';
-import { isIdLine, type Reporter, type ReporterOptions } from './reporter.ts';
+import { redact } from './redact.ts';
+import { type Ending, isIdLine, type Reporter, type ReporterOptions } from './reporter.ts';
 import { printable } from './source-frame.ts';
 import { StageOrder } from './stage-order.ts';
 
@@ -13,20 +16,33 @@ const LAST_LINE = 'Writing manifest to image destination';
 export class PlainReporter implements Reporter {
   readonly #o: ReporterOptions;
   readonly #filters = new Map<string, ControlFilter>();
+  readonly #startedAt: number;
+  readonly #progress = new BuildProgress();
   readonly #order = new StageOrder((event) => this.#tell(event));
   readonly #seen = new Set<string>();
   /** A transfer has begun and its manifest is not written yet. */
   #isCopying = false;
+  #isOver = false;
 
   constructor(o: ReporterOptions) {
     this.#o = o;
+    this.#startedAt = o.now();
   }
 
   /** Stages built side by side are told of one after the other. */
-  readonly emit: Emit = (event) => this.#order.emit(event);
+  readonly emit: Emit = (event) => {
+    if (event.type !== 'step-output') this.#progress.apply(event, this.#o.now());
+    this.#order.emit(event);
+  };
 
-  finish(): void {
+  finish(ending: Ending = {}): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#order.end();
+    if (this.#o.hasSummary !== true || this.#o.quiet || !this.#isLoud()) return;
+    const milliseconds = this.#o.now() - this.#startedAt;
+    const text = summaryText(this.#progress, { milliseconds, hasFailed: 'error' in ending, style: this.#o.style });
+    if (text !== undefined) this.#o.stderr.write(`${text}\n`);
   }
 
   #tell(event: BuildEvent): void {
@@ -43,10 +59,10 @@ export class PlainReporter implements Reporter {
         if (!quiet) this.#transfer(event);
         return;
       case 'note':
-        if (!quiet && this.#isLoud()) stderr.write(`${printable(event.text)}\n`);
+        if (!quiet && this.#isLoud()) stderr.write(`${printable(redact(event.text))}\n`);
         return;
       case 'warning':
-        if (this.#isLoud()) stderr.write(`${this.#o.style.warning('warning:')} ${printable(event.text)}\n`);
+        if (this.#isLoud()) stderr.write(`${this.#o.style.warning('warning:')} ${printable(redact(event.text))}\n`);
         return;
       case 'diagnostic':
         if (event.diagnostic.severity === 'warning' && !this.#isLoud()) return;
@@ -91,7 +107,7 @@ export class PlainReporter implements Reporter {
     }
     if (!this.#seen.has(label)) {
       this.#seen.add(label);
-      this.#o.stderr.write(`${label}${state === 'skipped' ? ' skipped: already exists' : ''}\n`);
+      this.#o.stderr.write(`${printable(redact(label))}${state === 'skipped' ? ' skipped: already exists' : ''}\n`);
     }
     if (label === LAST_LINE) this.#isCopying = false;
   }

@@ -3,10 +3,15 @@ import type { Emit } from '../../index.ts';
 import type { Output } from './output.ts';
 import type { Style } from './style.ts';
 
+/** How the work came out: with `error` present, whatever its value, it failed. */
+export interface Ending {
+  readonly error?: unknown;
+}
+
 export interface Reporter {
   readonly emit: Emit;
   /** Ends displays and restores the terminal; call before results and errors are printed. Idempotent. */
-  finish(): void;
+  finish(ending?: Ending): void;
 }
 
 export interface ReporterOptions {
@@ -21,6 +26,8 @@ export interface ReporterOptions {
   readonly hidesIds: boolean;
   /** No step lines, no transfers, no output of steps on stdout. */
   readonly quiet: boolean;
+  /** The plain display ends with a line of figures on stderr. */
+  readonly hasSummary?: boolean;
 }
 
 /** Lines that name what was just committed, with or without the prefix of a stage. */

@@ -1,5 +1,6 @@
 /** A place in a source text, shown: file, line and column, the lines themselves, and what is meant underlined. */
 import type { Span } from '../../index.ts';
+import { redact, redactInPlace } from './redact.ts';
 import type { Style } from './style.ts';
 import { charWidth, displayWidth } from './text-width.ts';
 
@@ -23,11 +24,11 @@ export function sourceFrame(span: Span, width: number, style: Style, code?: stri
   const { lines, isCut, column } = linesOf(span);
   const gutter = String(lines.at(-1)!.number).length;
   const bar = style.path('|');
-  const place = `${printable(span.file.name)}:${lines[0]!.number}:${column}`;
+  const place = `${printable(redact(span.file.name))}:${lines[0]!.number}:${column}`;
   let out = `${' '.repeat(gutter)}${style.path('-->')} ${place}${code === undefined ? '' : ` ${style.faint(`[${code}]`)}`}\n`;
   out += `${' '.repeat(gutter)} ${bar}\n`;
   for (const line of lines) {
-    const { text, start, length } = windowed(line, Math.max(20, width - gutter - 3));
+    const { text, start, length } = windowed(line, Math.max(20, width - gutter - 3), style.signs.ellipsis);
     out += `${style.path(String(line.number).padStart(gutter))} ${bar} ${text}`.trimEnd();
     out += '\n';
     // Nothing is meant on an empty line in the middle of a range.
@@ -53,7 +54,7 @@ function linesOf(span: Span): { lines: FrameLine[]; isCut: boolean; column: numb
   for (;;) {
     const newline = text.indexOf('\n', lineStart);
     const lineEnd = newline === -1 ? text.length : newline;
-    const line = text.slice(lineStart, lineEnd).replace(/\r$/, '');
+    const line = redactInPlace(text.slice(lineStart, lineEnd).replace(/\r$/, ''));
     const from = Math.max(0, Math.min(start - lineStart, line.length));
     const to = Math.min(end - lineStart, line.length);
     lines.push({ number, text: line, ...meaningful(line, from, to, lines.length > 0) });
@@ -72,7 +73,7 @@ function meaningful(line: string, from: number, to: number, isContinuation: bool
 }
 
 /** Tabs expanded, controls made visible, cut around the underlined part to fit `width` cells. */
-function windowed(line: FrameLine, width: number): { text: string; start: number; length: number } {
+function windowed(line: FrameLine, width: number, ellipsis: string): { text: string; start: number; length: number } {
   const cells: { readonly char: string; readonly width: number; readonly isMarked: boolean }[] = [];
   let at = 0;
   let column = 0;
@@ -93,11 +94,11 @@ function windowed(line: FrameLine, width: number): { text: string; start: number
         .map((cell) => cell.char)
         .join(''),
     );
-    return { ...cutTo(cells, before, 0, width), length: line.to > line.from || before > width ? 0 : 1 };
+    return { ...cutTo(cells, before, 0, width, ellipsis), length: line.to > line.from || before > width ? 0 : 1 };
   }
   const start = sum(cells.slice(0, marked));
   const length = Math.max(1, sum(cells.filter((cell) => cell.isMarked)));
-  return cutTo(cells, start, length, width);
+  return cutTo(cells, start, length, width, ellipsis);
 }
 
 type Cells = readonly { readonly char: string; readonly width: number }[];
@@ -107,12 +108,14 @@ function cutTo(
   start: number,
   length: number,
   width: number,
+  ellipsis: string,
 ): { text: string; start: number; length: number } {
   const total = sum(cells);
   if (total <= width) return { text: cells.map((cell) => cell.char).join(''), start, length };
-  // Keep a quarter of the width in front of what is meant; one cell at each cut end is an ellipsis.
-  const first = start < width / 2 ? 0 : Math.min(start - Math.floor(width / 4), Math.max(0, total - width + 1));
-  let text = first === 0 ? '' : '…';
+  // Keep a quarter of the width in front of what is meant; an ellipsis stands at each cut end.
+  const dots = displayWidth(ellipsis);
+  const first = start < width / 2 ? 0 : Math.min(start - Math.floor(width / 4), Math.max(0, total - width + dots));
+  let text = first === 0 ? '' : ellipsis;
   let column = 0;
   let used = text.length;
   let skipped = 0;
@@ -122,15 +125,15 @@ function cutTo(
       skipped = column;
       continue;
     }
-    if (used + cell.width > width - 1 && column + cell.width < total) {
-      text += '…';
+    if (used + cell.width > width - dots && column + cell.width < total) {
+      text += ellipsis;
       break;
     }
     text += cell.char;
     used += cell.width;
     column += cell.width;
   }
-  const shift = first === 0 ? 0 : skipped - 1;
+  const shift = first === 0 ? 0 : skipped - dots;
   return { text, start: start - shift, length: Math.max(0, Math.min(length, width - (start - shift))) };
 }
 

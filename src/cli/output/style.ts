@@ -15,6 +15,8 @@ export interface Style {
     readonly failed: string;
     readonly running: string;
     readonly ellipsis: string;
+    /** Between facts on one line. */
+    readonly separator: string;
   };
 }
 
@@ -40,8 +42,8 @@ function isForced(value: string | undefined): boolean {
   return isSet(value) && value !== '0' && value !== 'false';
 }
 
-const UNICODE = { done: '✔', failed: '✘', running: '●', ellipsis: '…' };
-const ASCII = { done: '+', failed: 'x', running: '*', ellipsis: '...' };
+const UNICODE = { done: '✔', failed: '✘', running: '●', ellipsis: '…', separator: ' · ' };
+const ASCII = { done: '+', failed: 'x', running: '*', ellipsis: '...', separator: ', ' };
 
 /** The style for one stream. Signs are ASCII where the locale is not UTF-8. */
 export function styleFor(output: Pick<Output, 'isTty'>, env: Environment, flag: string | undefined): Style {

@@ -1,223 +1,150 @@
 /**
- * The live display: finished steps scroll by as one line each, and below them a small frame tells what runs. The frame
- * never outgrows the terminal, is redrawn ten times a second at most, and leaves nothing behind.
+ * The live display: finished steps scroll by as one line each, and below them a small frame tells what runs. At the end
+ * the frame gives way to a summary. Redrawn ten times a second at most, each time in one write.
  */
-import { StringDecoder } from 'node:string_decoder';
 import type { BuildEvent, Emit } from '../../index.ts';
-import { ControlFilter } from './control-filter.ts';
+import { BuildProgress } from './build-progress.ts';
+import { summaryText } from './build-summary.ts';
 import { diagnosticText } from './error-text.ts';
-import { humanSize } from './human.ts';
-import { isIdLine, type Reporter, type ReporterOptions } from './reporter.ts';
+import { LiveFrame } from './live-frame.ts';
+import { TAIL_LINES } from './output-tail.ts';
+import { cachedLine, finishedLine, frameLines } from './progress-frame.ts';
+import { redact } from './redact.ts';
+import { type Ending, isIdLine, type Reporter, type ReporterOptions } from './reporter.ts';
 import { printable } from './source-frame.ts';
-import { displayWidth, fitWidth } from './text-width.ts';
+import { StageOrder } from './stage-order.ts';
+import { displayWidth } from './text-width.ts';
 
 const REDRAW_MS = 100;
-const TAIL_LINES = 6;
-/** Lines of a failed step that are repeated at the end. */
-const FAILURE_LINES = 20;
-
-interface RunningStep {
-  readonly name: string;
-  readonly startedAt: number;
-  readonly lines: string[];
-  readonly filter: ControlFilter;
-  readonly decoder: StringDecoder;
-  rest: string;
-}
-
-interface Transfer {
-  readonly label: string;
-  current: number;
-  total: number | undefined;
-}
 
 export class TtyReporter implements Reporter {
   readonly #o: ReporterOptions;
   readonly #startedAt: number;
-  readonly #running = new Map<string, RunningStep>();
-  readonly #transfers = new Map<string, Transfer>();
+  readonly #progress = new BuildProgress();
+  readonly #frame: LiveFrame;
+  /** For a stdout that is no terminal: Buildah's lines, in the order of the stages. */
+  readonly #order = new StageOrder((event) => this.#toStdout(event));
   /** Lines for stdout that wait until the frame is gone. */
   readonly #results: string[] = [];
-  readonly #restore = (): void => this.finish();
+  /** Text that stays, not yet on the screen. */
+  #above = '';
+  /** Cached steps in a row, told as one line once something else is. */
+  #folded = 0;
   #timer: NodeJS.Timeout | undefined;
-  #frameHeight = 0;
-  #finished = 0;
-  #cached = 0;
   #isOver = false;
+  readonly #onExit = (): void => this.finish({ error: undefined });
 
   constructor(o: ReporterOptions) {
     this.#o = o;
     this.#startedAt = o.now();
-    process.once('exit', this.#restore);
+    this.#frame = new LiveFrame(o.stderr);
+    process.once('exit', this.#onExit);
   }
 
   readonly emit: Emit = (event) => {
-    switch (event.type) {
-      case 'step-started':
-        this.#running.set(event.step, {
-          name: event.name,
-          startedAt: event.at,
-          lines: [],
-          filter: new ControlFilter(),
-          decoder: new StringDecoder('utf8'),
-          rest: '',
-        });
-        break;
-      case 'step-output':
-        this.#output(event);
-        break;
-      case 'step-finished':
-        this.#stepFinished(event);
-        break;
-      case 'step-line':
-        this.#stepLine(event.text);
-        break;
-      case 'transfer':
-        this.#transfer(event);
-        break;
-      case 'note':
-        this.#above(`${printable(event.text)}\n`);
-        break;
-      case 'warning':
-        this.#above(`${this.#o.style.warning('warning:')} ${printable(event.text)}\n`);
-        break;
-      case 'diagnostic':
-        this.#above(
-          diagnosticText(event.diagnostic, { width: this.#o.stderr.columns, style: this.#o.style, verbose: false }),
-        );
-        break;
-    }
-    if (!this.#isOver) this.#timer ??= setTimeout(() => this.#redraw(), REDRAW_MS).unref();
+    if (this.#isOver) return;
+    if (!this.#o.stdout.isTty) this.#order.emit(event);
+    const finished = this.#progress.apply(event, this.#o.now());
+    if (finished?.outcome === 'cached') this.#folded += 1;
+    else if (finished?.outcome === 'ran') this.#say(`${finishedLine(finished, this.#o.stderr, this.#o.style)}\n`);
+    this.#tell(event);
+    this.#timer ??= setTimeout(() => this.#redraw(), REDRAW_MS).unref();
   };
 
-  finish(): void {
+  finish(ending: Ending = {}): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    process.off('exit', this.#restore);
+    process.off('exit', this.#onExit);
     clearTimeout(this.#timer);
-    this.#erase();
-    if (this.#finished + this.#cached > 0) this.#o.stderr.write(`${this.#header()}\n`);
+    this.#order.end();
+    this.#sayFolded();
+    for (const step of this.#progress.failed) this.#sayFailed(step);
+    this.#saySummary('error' in ending || this.#progress.failed.length > 0);
+    this.#frame.draw(this.#above, []);
     for (const line of this.#results) this.#o.stdout.write(`${line}\n`);
   }
 
-  /** Steps are shown by the frame; what remains of Buildah's lines are results. A stdout that is no terminal gets all. */
-  #stepLine(text: string): void {
-    if (this.#o.hidesIds && isIdLine(text)) return;
-    if (!this.#o.stdout.isTty) this.#o.stdout.write(`${text}\n`);
-    else if (!/^(\[[^\]]*\] )*(STEP \d|COMMIT\b|-->)/.test(text)) this.#results.push(text);
-  }
-
-  #output(event: Extract<BuildEvent, { type: 'step-output' }>): void {
-    if (event.stream === 'stdout' && !this.#o.stdout.isTty) this.#o.stdout.write(event.data);
-    const step = this.#running.get(event.step);
-    if (step === undefined) return;
-    const text = step.rest + step.decoder.write(Buffer.from(step.filter.filter(event.data)));
-    const lines = text.replace(/\x1b\[[\d;:]*m/g, '').split('\n');
-    step.rest = lines.pop() ?? '';
-    // A carriage return means that the line was drawn over: the last drawing counts.
-    step.lines.push(...lines.map((line) => line.replace(/\r$/, '').split('\r').at(-1)!));
-    if (step.lines.length > FAILURE_LINES) step.lines.splice(0, step.lines.length - FAILURE_LINES);
-  }
-
-  #stepFinished(event: Extract<BuildEvent, { type: 'step-finished' }>): void {
-    const step = this.#running.get(event.step);
-    this.#running.delete(event.step);
-    if (event.outcome === 'cached') this.#cached += 1;
-    else this.#finished += 1;
-    if (step === undefined || event.outcome === 'cached' || event.outcome === 'canceled') return;
-    const { good, bad, signs } = this.#o.style;
-    const sign = event.outcome === 'failed' ? bad(signs.failed) : good(signs.done);
-    let text = `${this.#line(sign, step.name, event.at - step.startedAt)}\n`;
-    if (event.outcome === 'failed') {
-      const lines = step.rest === '' ? step.lines : [...step.lines, step.rest];
-      text += lines.map((line) => `    ${printable(line)}\n`).join('');
-    }
-    this.#above(text);
-  }
-
-  #transfer(event: Extract<BuildEvent, { type: 'transfer' }>): void {
-    if (event.state === 'started' || event.state === 'progress') {
-      const known = this.#transfers.get(event.id) ?? { label: event.label, current: 0, total: undefined };
-      known.current = event.current ?? known.current;
-      known.total = event.total ?? known.total;
-      this.#transfers.set(event.id, known);
-    } else {
-      this.#transfers.delete(event.id);
+  #tell(event: BuildEvent): void {
+    const { style, stderr, stdout } = this.#o;
+    switch (event.type) {
+      case 'note':
+        this.#say(`${printable(redact(event.text))}\n`);
+        return;
+      case 'warning':
+        this.#say(`${style.warning('warning:')} ${printable(redact(event.text))}\n`);
+        return;
+      case 'diagnostic':
+        this.#say(diagnosticText(event.diagnostic, { width: stderr.columns, style, verbose: false }));
+        return;
+      case 'step-line':
+        // Steps are shown by the frame; what remains of Buildah's lines are results.
+        if (stdout.isTty && !this.#isHidden(event.text) && !STEP_LINE.test(event.text)) this.#results.push(event.text);
+        return;
     }
   }
 
-  /** Writes lines that stay, above the frame. */
-  #above(text: string): void {
-    this.#erase();
-    this.#o.stderr.write(text);
+  #toStdout(event: BuildEvent): void {
+    const { stdout } = this.#o;
+    if (event.type === 'step-line' && !this.#isHidden(event.text)) stdout.write(`${event.text}\n`);
+    else if (event.type === 'step-output' && event.stream === 'stdout') stdout.write(event.data);
   }
 
-  #erase(): void {
-    if (this.#frameHeight === 0) return;
-    this.#o.stderr.write(`\x1b[${this.#frameHeight}A\x1b[0J\x1b[?25h`);
-    this.#frameHeight = 0;
+  #isHidden(text: string): boolean {
+    return this.#o.hidesIds && isIdLine(text);
+  }
+
+  #say(text: string): void {
+    this.#sayFolded();
+    this.#above += text;
+  }
+
+  #sayFolded(): void {
+    if (this.#folded > 0) this.#above += `${cachedLine(this.#folded, this.#o.stderr, this.#o.style)}\n`;
+    this.#folded = 0;
+  }
+
+  /** At the end, so that what the step printed stands right above the error. */
+  #sayFailed(step: BuildProgress['failed'][number]): void {
+    const { stderr, style } = this.#o;
+    this.#say(`${finishedLine(step, stderr, style)}\n`);
+    for (const line of step.tail.last(TAIL_LINES)) this.#above += `     ${line}\n`;
+  }
+
+  #saySummary(hasFailed: boolean): void {
+    const { stderr, style } = this.#o;
+    const milliseconds = this.#o.now() - this.#startedAt;
+    const text = summaryText(this.#progress, { milliseconds, hasFailed, style });
+    if (text === undefined) return;
+    const sign = hasFailed ? style.bad(style.signs.failed) : style.good(style.signs.done);
+    this.#say(` ${sign} ${style.strong(foldFacts(text, stderr.columns - 4, style.signs.separator).join('\n   '))}\n`);
   }
 
   #redraw(): void {
     this.#timer = undefined;
     if (this.#isOver) return;
-    const lines = this.#frame();
-    // One write, so that no terminal shows the moment in between; the cursor stays hidden until the frame goes.
-    const up = this.#frameHeight === 0 ? '\x1b[?25l' : `\x1b[${this.#frameHeight}A\x1b[0J`;
-    this.#o.stderr.write(`${up}${lines.map((line) => `${line}\n`).join('')}`);
-    this.#frameHeight = lines.length;
-    if (this.#running.size + this.#transfers.size > 0) {
+    const state = {
+      progress: this.#progress,
+      foldedSteps: this.#folded,
+      startedAt: this.#startedAt,
+      now: this.#o.now(),
+    };
+    this.#frame.draw(this.#above, frameLines(state, this.#o.stderr, this.#o.style));
+    this.#above = '';
+    if (this.#progress.running.size + this.#progress.transfers.size > 0) {
       this.#timer = setTimeout(() => this.#redraw(), REDRAW_MS).unref();
     }
   }
-
-  #frame(): string[] {
-    const { faint, path, signs } = this.#o.style;
-    const lines = [this.#header()];
-    for (const step of this.#running.values()) {
-      lines.push(this.#line(path(signs.running), step.name, this.#o.now() - step.startedAt));
-      for (const text of step.lines.slice(-TAIL_LINES)) {
-        lines.push(faint(fitWidth(`    ${printable(text)}`, this.#o.stderr.columns - 1)));
-      }
-    }
-    for (const t of this.#transfers.values()) {
-      const size =
-        t.total === undefined
-          ? t.current === 0
-            ? ''
-            : humanSize(t.current)
-          : `${humanSize(t.current)} / ${humanSize(t.total)}`;
-      lines.push(this.#spread(path(signs.running), t.label, size));
-    }
-    const room = Math.max(2, this.#o.stderr.rows - 1);
-    return lines.length <= room ? lines : [...lines.slice(0, room - 1), faint(` ${lines.length - room + 1} more`)];
-  }
-
-  #header(): string {
-    const { strong } = this.#o.style;
-    const steps = this.#finished + this.#cached;
-    const counts = [
-      `${steps} ${steps === 1 ? 'step' : 'steps'}`,
-      ...(this.#cached > 0 ? [`${this.#cached} cached`] : []),
-    ].join(' · ');
-    const elapsed = seconds(this.#o.now() - this.#startedAt);
-    return this.#spread('', counts, elapsed, strong);
-  }
-
-  #line(sign: string, name: string, milliseconds: number): string {
-    return this.#spread(sign, name, seconds(milliseconds));
-  }
-
-  /** Sign and text on the left, a figure on the right, within the terminal's width. */
-  #spread(sign: string, text: string, right: string, paint: (text: string) => string = (t) => t): string {
-    const width = Math.max(20, this.#o.stderr.columns - 1);
-    const room = width - 4 - displayWidth(right) - 1;
-    const left = fitWidth(printable(text), room);
-    const gap = ' '.repeat(Math.max(1, room - displayWidth(left) + 1));
-    return ` ${sign === '' ? '' : `${sign} `}${paint(left)}${gap}${sign === '' ? '  ' : ''}${this.#o.style.faint(right)}`;
-  }
 }
 
-function seconds(milliseconds: number): string {
-  return `${(Math.max(0, milliseconds) / 1000).toFixed(1)}s`;
+const STEP_LINE = /^(\[[^\]]*\] )*(STEP \d|COMMIT\b|-->)/;
+
+/** Breaks a line between its facts, so that each part fits where that can be had. */
+function foldFacts(text: string, width: number, separator: string): string[] {
+  const lines: string[] = [];
+  for (const fact of text.split(separator)) {
+    const longer = lines.length === 0 ? undefined : `${lines.at(-1)}${separator}${fact}`;
+    if (longer !== undefined && displayWidth(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(fact);
+  }
+  return lines;
 }

@@ -53,7 +53,7 @@ function play(
 
 describe('the plain display', () => {
   it('puts step lines and output of RUN on stdout, transfers and its errors on stderr', () => {
-    assert.deepEqual(play(BUILD, 'plain'), {
+    assert.deepEqual(play(BUILD, 'auto'), {
       stdout: `STEP 1/2: FROM bb
 STEP 2/2: RUN echo out
 out\x1b[2J
@@ -90,7 +90,7 @@ Writing manifest to image destination
 Copying blob sha256:aa skipped: already exists
 Writing manifest to image destination
 `;
-    assert.equal(play([...copy('1'), ...copy('1')], 'plain').stderr, one + one);
+    assert.equal(play([...copy('1'), ...copy('1')], 'auto').stderr, one + one);
   });
   it('tells once what is copied through the store and on', () => {
     const labels = ['Copying config sha256:cc', 'Getting image source signatures', 'Copying config sha256:cc'];
@@ -98,7 +98,7 @@ Writing manifest to image destination
     const events = [...labels, last, last].map(
       (label): BuildEvent => ({ type: 'transfer', id: label, label, state: 'done' }),
     );
-    assert.equal(play(events, 'plain').stderr, `Getting image source signatures\nCopying config sha256:cc\n${last}\n`);
+    assert.equal(play(events, 'auto').stderr, `Getting image source signatures\nCopying config sha256:cc\n${last}\n`);
   });
   it('neutralises what commands print on a terminal', () => {
     assert.match(play(BUILD, 'plain', { tty: true }).stdout, /\nout\n/);
@@ -108,8 +108,21 @@ Writing manifest to image destination
       { type: 'note', text: 'n' },
       { type: 'warning', text: 'w\x1b[1m' },
     ];
-    assert.equal(play(events, 'plain').stderr, 'n\nwarning: w\uFFFD[1m\n');
+    assert.equal(play(events, 'auto').stderr, 'n\nwarning: w\uFFFD[1m\n');
     assert.equal(play(events, 'plain', { logLevel: 'error' }).stderr, '');
+  });
+});
+
+describe('the line of figures of the plain display', () => {
+  it('is told where it was asked for by name or is watched, on stderr', () => {
+    assert.match(play(BUILD, 'plain').stderr, /built in 0\.0s · 1 step\n$/);
+    assert.match(play(BUILD, 'auto', { tty: true, env: { CI: 'true' } }).stderr, /built in 0\.0s · 1 step\n$/);
+    assert.equal(play(BUILD, 'plain').stdout, play(BUILD, 'auto').stdout);
+  });
+  it('is not told to scripts, nor when quiet was asked for', () => {
+    assert.doesNotMatch(play(BUILD, 'auto').stderr, /built/);
+    assert.doesNotMatch(play(BUILD, 'plain', { quiet: true }).stderr, /built/);
+    assert.doesNotMatch(play(BUILD, 'plain', { logLevel: 'error' }).stderr, /built/);
   });
 });
 
@@ -154,8 +167,8 @@ describe('the live display', () => {
     assert.equal(stdout, 'Successfully tagged localhost/x:latest\n');
     assert.equal(
       stderr,
-      ` ✔ [2/2] RUN echo out                                                     1.5s
- 1 step                                                                   0.0s
+      ` ✔ [2/2] RUN echo out                                                      1.5s
+ ✔ built in 0.0s · 1 step
 `,
     );
   });
@@ -172,7 +185,7 @@ describe('the live display', () => {
     );
     assert.match(stderr, /✘ RUN x/);
     assert.doesNotMatch(stderr, /line 9\n|title/);
-    assert.match(stderr, / {4}line 29\n {4}last\n/);
+    assert.match(stderr, / {5}line 29\n {5}last\n/);
   });
   it('never grows wider than the terminal', () => {
     const { stderr } = play(
@@ -190,6 +203,11 @@ describe('the live display', () => {
     assert.doesNotMatch(play(BUILD, 'auto', { tty: true }).stdout, /STEP/);
     assert.match(play(BUILD, 'auto', { tty: true, env: { CI: 'true' } }).stdout, /STEP/);
     assert.match(play(BUILD, 'auto', { tty: true, env: { TERM: 'dumb' } }).stdout, /STEP/);
+  });
+  it('gives way to the plain one where the cursor cannot be moved', () => {
+    assert.match(play(BUILD, 'tty').stdout, /STEP/);
+    assert.doesNotMatch(play(BUILD, 'tty').stderr, /\x1b\[/);
+    assert.match(play(BUILD, 'tty', { tty: true, env: { TERM: 'dumb' } }).stdout, /STEP/);
   });
 });
 
