@@ -1,7 +1,7 @@
 /** Heredocs: finding their words in an instruction and collecting their bodies. */
 import { BuilderError } from '../report/builder-error.ts';
 import type { Span } from '../report/source-file.ts';
-import { expandText } from './expand.ts';
+import { ExpansionError, expandText } from './expand.ts';
 import { type Fragment, FragmentBuilder, fragmentOf, spanOf } from './fragment.ts';
 import type { Lexer } from './lexer.ts';
 
@@ -27,8 +27,18 @@ export interface Heredoc extends HeredocWord {
 const SHAPE = /^(\d*)<<(-?)[\t\n\f\r ]*([^<]*)$/;
 const unset = () => undefined;
 
-/** Reads one word as a heredoc opener; undefined when it is none. */
+/** Reads one word as a heredoc opener; undefined when it is none, nor when its delimiter has an open quote. */
 export function parseHeredocWord(word: string): HeredocWord | undefined {
+  try {
+    return readHeredocWord(word);
+  } catch (error) {
+    if (error instanceof ExpansionError) return undefined;
+    throw error;
+  }
+}
+
+/** @throws ExpansionError */
+function readHeredocWord(word: string): HeredocWord | undefined {
   const match = SHAPE.exec(word);
   const rest = match?.[3];
   if (rest === undefined || rest === '') return undefined;
@@ -66,7 +76,7 @@ export function heredocWords(line: string): HeredocWord[] {
 
 function tryHeredocWord(word: string): HeredocWord | undefined {
   try {
-    return parseHeredocWord(word);
+    return readHeredocWord(word);
   } catch (error) {
     throw new BuilderError('dockerfile.syntax', `cannot read the heredoc delimiter in ${JSON.stringify(word)}`, {
       cause: error,

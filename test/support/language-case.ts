@@ -5,6 +5,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** The variable that the image `base` sets; `{PATH}` in an expected config. */
+export const BASE_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 export interface CaseEntry {
   readonly kind: 'file' | 'directory' | 'symlink';
   /** Relative to the context; `../` is the work folder beside it. */
@@ -86,7 +89,10 @@ export function parseLanguageCase(name: string, text: string): LanguageCase {
     images: all('image').map((section) => ({ name: section.words[0] ?? '', text: decoded(section) })),
     prepare: all('prepare').map((section) => section.text),
     flags: lines('flags') ?? [],
-    config: { isWhole: config?.words.includes('whole') === true, value: JSON.parse(config?.text || '{}') as object },
+    config: {
+      isWhole: config?.words.includes('whole') === true,
+      value: JSON.parse((config?.text || '{}').replaceAll('{PATH}', BASE_PATH)) as object,
+    },
     author: one('author')?.text.trimEnd(),
     history: lines('history'),
     tree: { isWhole: tree?.words.includes('whole') === true, lines: lines('tree') ?? [] },

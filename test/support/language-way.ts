@@ -6,16 +6,14 @@ import { createInterface } from 'node:readline';
 import { makeBusyboxBase } from './base-images.ts';
 import { command } from './command.ts';
 import { checkout } from './installation.ts';
-import type { LanguageCase } from './language-case.ts';
+import { BASE_PATH, type LanguageCase } from './language-case.ts';
 import type { CaseOutcome, WorkerOrder } from './language-worker.ts';
 import type { Rig } from './rig.ts';
 
 export const languageCorpus: string = join(checkout, 'test/corpus/language');
 
-const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
 /** The config of `base`, which every case but few stands on. */
-export const BASE_CONFIG: Readonly<Record<string, unknown>> = { Cmd: ['/bin/sh'], Env: [PATH] };
+export const BASE_CONFIG: Readonly<Record<string, unknown>> = { Cmd: ['/bin/sh'], Env: [BASE_PATH] };
 
 /** Layouts of the images that cases stand on: `base`, and `bare`, which sets no PATH. */
 export function makeBases(folder: string): Readonly<Record<string, string>> {

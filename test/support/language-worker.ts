@@ -39,6 +39,24 @@ export interface CaseOutcome {
   readonly failure?: { readonly code: string; readonly place: string | undefined; readonly message: string };
 }
 
+const LISTS = {
+  '--build-arg': 'buildArgs',
+  '--build-arg-file': 'buildArgFiles',
+  '--build-context': 'buildContexts',
+  '--env': 'env',
+  '--label': 'labels',
+  '--secret': 'secrets',
+  '--ssh': 'ssh',
+  '--unsetenv': 'unsetEnv',
+  '--unsetlabel': 'unsetLabels',
+} as const satisfies Record<string, keyof BuildOptions>;
+const TEXTS = {
+  '--format': 'format',
+  '--from': 'from',
+  '--ignorefile': 'ignoreFile',
+  '--target': 'target',
+} as const satisfies Record<string, keyof BuildOptions>;
+
 const order = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as WorkerOrder;
 let events: BuildEvent[] = [];
 await using builder = await openBuilder({
@@ -134,24 +152,6 @@ function failureOf(error: unknown): NonNullable<CaseOutcome['failure']> {
   const at = span === undefined ? undefined : positionOf(span.file, span.start);
   return { code: error.code, place: at && `${at.line}:${at.column}`, message: error.message };
 }
-
-const LISTS = {
-  '--build-arg': 'buildArgs',
-  '--build-arg-file': 'buildArgFiles',
-  '--build-context': 'buildContexts',
-  '--env': 'env',
-  '--label': 'labels',
-  '--secret': 'secrets',
-  '--ssh': 'ssh',
-  '--unsetenv': 'unsetEnv',
-  '--unsetlabel': 'unsetLabels',
-} as const satisfies Record<string, keyof BuildOptions>;
-const TEXTS = {
-  '--format': 'format',
-  '--from': 'from',
-  '--ignorefile': 'ignoreFile',
-  '--target': 'target',
-} as const satisfies Record<string, keyof BuildOptions>;
 
 /** The words a case may give, as options. Other places of the context and several files are given by their words too. */
 function optionsOf(flags: readonly string[]): Partial<BuildOptions> {

@@ -66,7 +66,7 @@ export function buildEntrypoint(raw: RawInstruction, base: InstructionBase): Ent
 export function buildShell(raw: RawInstruction, base: InstructionBase): ShellInstruction {
   refuseFlags(raw);
   if (raw.args.length > 0 && !raw.json) {
-    throw syntaxError(raw.span, 'SHELL requires the JSON array form', 'write SHELL ["/bin/bash", "-c"]');
+    throw syntaxError(spanOf(raw.args[0]!), 'SHELL requires the JSON array form', 'write SHELL ["/bin/bash", "-c"]');
   }
   return { ...base, kind: 'shell', shell: atLeastOne(raw).map(({ text }) => text) };
 }

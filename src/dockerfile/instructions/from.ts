@@ -24,7 +24,8 @@ export function buildFrom(raw: RawInstruction, base: InstructionBase): FromInstr
   const [image, asKeyword, alias] = raw.args;
   const isNamed = raw.args.length === 3 && asKeyword?.text.toLowerCase() === 'as';
   if (image === undefined || (raw.args.length !== 1 && !isNamed)) {
-    throw syntaxError(raw.span, 'FROM requires one argument, or three: FROM image AS name');
+    const wrong = asKeyword === undefined ? raw.span : spanOf(asKeyword);
+    throw syntaxError(wrong, 'FROM requires one argument, or three: FROM image AS name');
   }
   const stageName = alias?.text.toLowerCase();
   if (alias !== undefined && !STAGE_NAME.test(stageName!)) {
