@@ -47,6 +47,7 @@ export class Lexer {
   readonly #file: SourceFile;
   readonly #zone: DirectiveZone;
   readonly #warnings: Diagnostic[] = [];
+  readonly #allComments: Comment[] = [];
   #comments: Comment[] = [];
   #escape: EscapeCharacter = '\\';
   #at = 0;
@@ -63,6 +64,11 @@ export class Lexer {
 
   get warnings(): readonly Diagnostic[] {
     return this.#warnings;
+  }
+
+  /** All comment lines so far that stand between instructions. */
+  get comments(): readonly Comment[] {
+    return this.#allComments;
   }
 
   get escape(): EscapeCharacter {
@@ -139,8 +145,13 @@ export class Lexer {
   /** An empty comment line drops what was collected, so that it can part a description from a note. */
   #collectComment(line: string, start: number): void {
     const text = trimSpace(line.slice(1));
-    if (text === '') this.#comments = [];
-    else this.#comments.push({ text, span: { file: this.#file, start, end: start + line.length } });
+    if (text === '') {
+      this.#comments = [];
+      return;
+    }
+    const comment = { text, span: { file: this.#file, start, end: start + line.length } };
+    this.#comments.push(comment);
+    this.#allComments.push(comment);
   }
 
   #cutContinuation(text: string): { text: string; continues: boolean } {

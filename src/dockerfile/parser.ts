@@ -45,6 +45,8 @@ export interface ParsedDockerfile {
   readonly directives: readonly Directive[];
   readonly escape: EscapeCharacter;
   readonly instructions: readonly RawInstruction[];
+  /** All comment lines between instructions. */
+  readonly comments: readonly Comment[];
   readonly warnings: readonly Diagnostic[];
 }
 
@@ -97,7 +99,8 @@ export function parseDockerfile(file: SourceFile): ParsedDockerfile {
       span: { file, start: 0, end: 0 },
     });
   }
-  return { file, directives: lexer.directives, escape: lexer.escape, instructions, warnings: lexer.warnings };
+  const { directives, comments, warnings } = lexer;
+  return { file, directives, escape: lexer.escape, instructions, comments, warnings };
 }
 
 function parseInstructionLine(line: LogicalLine, lexer: Lexer): RawInstruction {

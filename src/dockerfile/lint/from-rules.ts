@@ -5,7 +5,7 @@ import { parseReference } from '../../spec/reference.ts';
 import { globalScope, lookupIn, predefinedArgs } from '../build-args.ts';
 import { expandFragment } from '../expand.ts';
 import { spanOf } from '../fragment.ts';
-import { type LintRule, rule } from './rule.ts';
+import { extraRule, type LintRule, rule } from './rule.ts';
 
 export const undefinedArgInFrom = rule(
   'UndefinedArgInFrom',
@@ -40,8 +40,8 @@ export const invalidDefaultArgInFrom = rule(
     const defaults = globalScope(plan.globalArgs, predefinedArgs(plan.platforms, undefined, none), none);
     const names = new Set<string>(plan.stages.flatMap(({ name }) => name ?? []));
     for (const { from } of plan.stages) {
-      const { text } = expandFragment(from.image, lookupIn(defaults.values), from);
-      if (isReference(text) || names.has(text.toLowerCase())) continue;
+      const { text, variables } = expandFragment(from.image, lookupIn(defaults.values), from);
+      if (variables.length === 0 || isReference(text) || names.has(text.toLowerCase())) continue;
       const message = `the defaults of its ARGs make ${JSON.stringify(text)} of '${from.image.text}', which is no image`;
       yield { message, span: spanOf(from.image), about: from.raw, help: 'give the ARG a default that works' };
     }
@@ -62,6 +62,7 @@ export const redundantTargetPlatform = rule(
       yield { message, span: spanOf(from.platform), about: from.raw, help: 'leave --platform out' };
     }
   },
+  ['DL3065'],
 );
 
 export const fromPlatformFlagConstDisallowed = rule(
@@ -79,6 +80,7 @@ export const fromPlatformFlagConstDisallowed = rule(
       yield { message, span: spanOf(from.platform), about: from.raw, help: 'use $BUILDPLATFORM or leave it out' };
     }
   },
+  ['DL3029'],
 );
 
 /** Has no page of its own. */
@@ -99,3 +101,31 @@ export const invalidBaseImagePlatform: LintRule = {
   ),
   url: undefined,
 };
+
+export const baseImageTag = extraRule(
+  'recommended',
+  'BaseImageTag',
+  'A base image should be named with a version that does not move',
+  ['DL3006', 'DL3007'],
+  function* ({ plan }) {
+    for (const { base, from } of plan.stages) {
+      const name = base.kind === 'image' ? referenceOf(base.reference) : undefined;
+      if (name === undefined || name.digest !== undefined) continue;
+      if (name.tag !== undefined && name.tag !== 'latest') continue;
+      const place = { span: spanOf(from.image), about: from.raw, help: 'name a version: image:1.2, or image@sha256:…' };
+      if (name.tag === undefined)
+        yield { message: 'without a tag, this is whatever is the latest', ...place, number: 'DL3006' };
+      else yield { message: 'latest is another image every now and then', ...place, number: 'DL3007' };
+    }
+  },
+);
+
+/** Undefined for what is no name in a registry: archives, layouts. */
+function referenceOf(text: string): ReturnType<typeof parseReference> | undefined {
+  if (/^[a-z-]+:(\/|\.)/.test(text)) return undefined;
+  try {
+    return parseReference(text);
+  } catch {
+    return undefined;
+  }
+}

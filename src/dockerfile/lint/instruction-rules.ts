@@ -7,19 +7,25 @@ import type { StageInstruction } from '../instructions.ts';
 import { type PortSpecification, parsePort } from '../ports.ts';
 import type { StageState } from '../stage-state.ts';
 import type { StagePlan } from '../stages.ts';
-import { type Finding, rule } from './rule.ts';
+import { extraRule, type Finding, rule } from './rule.ts';
+import { imageStages } from './run-scripts.ts';
 
 function ownInstructions(plan: StagePlan): readonly StageInstruction[] {
   return plan.stages.flatMap(({ instructions }) => instructions);
 }
 
-export const maintainerDeprecated = rule('MaintainerDeprecated', 'MAINTAINER is deprecated', function* ({ plan }) {
-  for (const { kind, raw } of ownInstructions(plan)) {
-    if (kind !== 'maintainer') continue;
-    const help = 'use LABEL org.opencontainers.image.authors=…';
-    yield { message: 'MAINTAINER is deprecated in favor of a label', span: spanOf(raw.keyword), about: raw, help };
-  }
-});
+export const maintainerDeprecated = rule(
+  'MaintainerDeprecated',
+  'MAINTAINER is deprecated',
+  function* ({ plan }) {
+    for (const { kind, raw } of ownInstructions(plan)) {
+      if (kind !== 'maintainer') continue;
+      const help = 'use LABEL org.opencontainers.image.authors=…';
+      yield { message: 'MAINTAINER is deprecated in favor of a label', span: spanOf(raw.keyword), about: raw, help };
+    }
+  },
+  ['DL4000'],
+);
 
 export const legacyKeyValueFormat = rule(
   'LegacyKeyValueFormat',
@@ -49,6 +55,7 @@ export const secretsUsedInArgOrEnv = rule(
       }
     }
   },
+  ['DL3064'],
 );
 
 function definedNames(instruction: StageInstruction): readonly Fragment[] {
@@ -56,7 +63,12 @@ function definedNames(instruction: StageInstruction): readonly Fragment[] {
   return instruction.kind === 'arg' ? instruction.declarations.map(({ name }) => name) : [];
 }
 
-const ONCE: ReadonlySet<string> = new Set(['cmd', 'entrypoint', 'healthcheck']);
+/** By kind, with hadolint's number. */
+const ONCE: ReadonlyMap<string, string> = new Map([
+  ['cmd', 'DL4003'],
+  ['entrypoint', 'DL4004'],
+  ['healthcheck', 'DL3012'],
+]);
 
 export const multipleInstructionsDisallowed = rule(
   'MultipleInstructionsDisallowed',
@@ -65,15 +77,17 @@ export const multipleInstructionsDisallowed = rule(
     for (const { instructions } of plan.stages) {
       const last = new Map<string, StageInstruction>();
       for (const instruction of instructions) {
-        if (!ONCE.has(instruction.kind)) continue;
+        const number = ONCE.get(instruction.kind);
+        if (number === undefined) continue;
         const earlier = last.get(instruction.kind);
         last.set(instruction.kind, instruction);
         if (earlier === undefined) continue;
         const message = `this ${earlier.raw.name} has no effect: line ${instruction.raw.lines.first} has another one`;
-        yield { message, span: earlier.span, about: earlier.raw };
+        yield { message, span: earlier.span, about: earlier.raw, number };
       }
     }
   },
+  ['DL4003', 'DL4004', 'DL3012'],
 );
 
 interface Place {
@@ -101,6 +115,7 @@ export const jsonArgsRecommended = rule(
       yield { message, span: raw.span, about: raw, help: `write ${raw.name} ["program", "argument"]` };
     }
   },
+  ['DL3025'],
 );
 
 export const workdirRelativePath = rule(
@@ -115,6 +130,7 @@ export const workdirRelativePath = rule(
       yield { message, span: spanOf(instruction.path), about: instruction.raw };
     }
   },
+  ['DL3000'],
 );
 
 function* exposedPorts(stages: readonly EvaluatedStage[]): Generator<PortSpecification & Finding> {
@@ -153,6 +169,44 @@ export const exposeInvalidFormat = rule(
       if (!hasHostPart) continue;
       const message = `EXPOSE has no use for the address or host port of '${word}'`;
       yield { message, span, about, help: 'publish ports when the container is run' };
+    }
+  },
+);
+
+export const sameInstructionEnv = extraRule(
+  'recommended',
+  'SameInstructionEnv',
+  'A variable of an ENV cannot use another one of the same ENV',
+  ['DL3044'],
+  function* ({ evaluated }) {
+    for (const { instruction, before } of evaluatedInstructions(evaluated)) {
+      if (instruction.kind !== 'env') continue;
+      for (const [i, { value }] of instruction.pairs.entries()) {
+        const earlier = new Set(instruction.pairs.slice(0, i).map(({ key }) => key.text));
+        for (const { name, span } of expandFragment(value, lookupIn(before.env), instruction).variables) {
+          if (!earlier.has(name)) continue;
+          const message = `'$${name}' is what it was before this line, not what this line makes of it`;
+          yield { message, span, about: instruction.raw, help: 'set it in an ENV of its own above' };
+        }
+      }
+    }
+  },
+);
+
+export const rootUserLast = extraRule(
+  'strict',
+  'RootUserLast',
+  'The program of an image should not run as root',
+  ['DL3002'],
+  function* ({ evaluated }) {
+    const inImage = imageStages(evaluated);
+    const bases = new Set(evaluated.flatMap(({ stage }) => (stage.base.kind === 'stage' ? stage.base.index : [])));
+    for (const { stage, final } of evaluated) {
+      const last = stage.instructions.findLast(({ kind }) => kind === 'user');
+      if (last?.kind !== 'user' || !inImage.has(stage.index) || bases.has(stage.index)) continue;
+      if (!/^(root|0+)(:|$)/.test(final.config.config?.User ?? '')) continue;
+      const message = 'the image ends up with root as its user';
+      yield { message, span: spanOf(last.user), about: last.raw, help: 'end with the user that the program needs' };
     }
   },
 );

@@ -1,52 +1,29 @@
 /** Running the rules over a Dockerfile. */
 import type { Diagnostic } from '../../report/diagnostic.ts';
 import type { RawInstruction } from '../parser.ts';
-import * as from from './from-rules.ts';
-import * as instruction from './instruction-rules.ts';
-import * as naming from './naming-rules.ts';
-import { fileLintOptions, instructionLintOptions, isEnabled, type LintOptions } from './options.ts';
-import { type Finding, type LintContext, type LintRule, rule } from './rule.ts';
-import * as value from './value-rules.ts';
+import { fileLintOptions, instructionLintOptions, isEnabled, type LintOptions, stageLintOptions } from './options.ts';
+import type { Finding, LintContext, LintRule } from './rule.ts';
+import { LINT_RULES } from './rules.ts';
 
-const noEmptyContinuation = rule(
-  'NoEmptyContinuation',
-  'A continued instruction should have no empty lines',
-  function* ({ parsed }) {
-    for (const { message, span, help } of parsed.warnings) {
-      const about = parsed.instructions.findLast((raw) => raw.span.start <= span.start) ?? parsed.instructions[0]!;
-      yield { message, span, about, ...(help === undefined ? {} : { help }) };
-    }
-  },
-);
+export { LINT_RULES };
 
-/** Every rule, in the order in which BuildKit's documentation lists them. */
-export const LINT_RULES: readonly LintRule[] = [
-  naming.stageNameCasing,
-  naming.fromAsCasing,
-  noEmptyContinuation,
-  naming.consistentInstructionCasing,
-  naming.duplicateStageName,
-  naming.reservedStageName,
-  instruction.jsonArgsRecommended,
-  instruction.maintainerDeprecated,
-  from.undefinedArgInFrom,
-  instruction.workdirRelativePath,
-  value.undefinedVar,
-  instruction.multipleInstructionsDisallowed,
-  instruction.legacyKeyValueFormat,
-  from.invalidBaseImagePlatform,
-  from.redundantTargetPlatform,
-  instruction.secretsUsedInArgOrEnv,
-  from.invalidDefaultArgInFrom,
-  from.fromPlatformFlagConstDisallowed,
-  value.copyIgnoredFile,
-  naming.invalidDefinitionDescription,
-  instruction.exposeProtoCasing,
-  instruction.exposeInvalidFormat,
-];
+export interface LintSettings {
+  /** Value of the build argument that replaces the file's `check` directive (comments still count). */
+  readonly checkArg?: string;
+  /** Names of rules beyond BuildKit's that run (`chooseRules`); default: none. */
+  readonly chosen?: ReadonlySet<string>;
+}
+
+export interface LintFinding {
+  readonly rule: LintRule;
+  readonly diagnostic: Diagnostic;
+  /** First and last line, from 1, of the instruction it is about. */
+  readonly lines: { readonly first: number; readonly last: number };
+}
 
 export interface LintResult {
   /** In the order of the source. */
+  readonly findings: readonly LintFinding[];
   readonly diagnostics: readonly Diagnostic[];
   /** There are findings, and the options say that these fail the build. */
   readonly failed: boolean;
@@ -54,22 +31,31 @@ export interface LintResult {
 
 /**
  * Runs every enabled rule.
- * @param override options that replace those of the file's `check` directive (comments still count)
- * @throws BuilderError `dockerfile.syntax` for a malformed `check` directive
+ * @throws BuilderError `dockerfile.syntax` for malformed options in a `check` directive or `checkArg`
  */
-export function lint(context: LintContext, override?: LintOptions): LintResult {
-  const options = override ?? fileLintOptions(context.parsed);
+export function lint(context: LintContext, settings: LintSettings = {}): LintResult {
+  const options = fileLintOptions(context.parsed, settings.checkArg);
   const optionsOf = new Map<RawInstruction, LintOptions>();
-  const diagnostics: Diagnostic[] = [];
+  const findings: LintFinding[] = [];
   for (const lintRule of LINT_RULES) {
     for (const finding of lintRule.check(context)) {
-      const own = optionsOf.get(finding.about) ?? instructionLintOptions(options, finding.about);
+      // Triggers of a base are told of where they were written.
+      if (finding.span.file !== context.parsed.file) continue;
+      const own = optionsOf.get(finding.about) ?? optionsAt(context, options, finding.about);
       optionsOf.set(finding.about, own);
-      if (isEnabled(own, lintRule.name, lintRule.isExperimental)) diagnostics.push(diagnosticOf(finding, lintRule));
+      if (!isEnabled(own, lintRule, finding, settings.chosen ?? new Set())) continue;
+      findings.push({ rule: lintRule, diagnostic: diagnosticOf(finding, lintRule), lines: finding.about.lines });
     }
   }
-  diagnostics.sort((a, b) => a.span.start - b.span.start);
-  return { diagnostics, failed: options.error && diagnostics.length > 0 };
+  findings.sort((a, b) => a.diagnostic.span.start - b.diagnostic.span.start);
+  const diagnostics = findings.map(({ diagnostic }) => diagnostic);
+  return { findings, diagnostics, failed: options.error && findings.length > 0 };
+}
+
+function optionsAt({ plan }: LintContext, options: LintOptions, about: RawInstruction): LintOptions {
+  const stage = plan.stages.findLast(({ from }) => from.span.start <= about.span.start);
+  const inStage = stage === undefined ? options : stageLintOptions(options, stage.from.raw);
+  return instructionLintOptions(inStage, about);
 }
 
 function diagnosticOf(finding: Finding, { name }: LintRule): Diagnostic {

@@ -1,7 +1,7 @@
 /** Rules about how things are spelt: keywords, stage names, descriptions. */
 import { spanOf } from '../fragment.ts';
 import type { RawInstruction } from '../parser.ts';
-import { isCheckComment } from './options.ts';
+import { isLintComment } from './options.ts';
 import { type Finding, type LintContext, type LintRule, rule } from './rule.ts';
 
 export const stageNameCasing = rule('StageNameCasing', 'Stage names should be lowercase', function* ({ plan }) {
@@ -45,27 +45,37 @@ export const consistentInstructionCasing = rule(
   },
 );
 
-export const duplicateStageName = rule('DuplicateStageName', 'Stage names should be unique', function* ({ plan }) {
-  const seen = new Set<string>();
-  for (const { from, name } of plan.stages) {
-    if (from.alias === undefined || name === undefined) continue;
-    if (seen.has(name)) {
-      yield { message: `another stage is called '${name}' already`, span: spanOf(from.alias), about: from.raw };
+export const duplicateStageName = rule(
+  'DuplicateStageName',
+  'Stage names should be unique',
+  function* ({ plan }) {
+    const seen = new Set<string>();
+    for (const { from, name } of plan.stages) {
+      if (from.alias === undefined || name === undefined) continue;
+      if (seen.has(name)) {
+        yield { message: `another stage is called '${name}' already`, span: spanOf(from.alias), about: from.raw };
+      }
+      seen.add(name);
     }
-    seen.add(name);
-  }
-});
+  },
+  ['DL3024'],
+);
 
-export const reservedStageName = rule('ReservedStageName', 'Some words cannot name a stage', function* ({ plan }) {
-  for (const { from, name } of plan.stages) {
-    if (from.alias === undefined || (name !== 'scratch' && name !== 'context')) continue;
-    yield {
-      message: `'${name}' is a reserved word and should not name a stage`,
-      span: spanOf(from.alias),
-      about: from.raw,
-    };
-  }
-});
+export const reservedStageName = rule(
+  'ReservedStageName',
+  'Some words cannot name a stage',
+  function* ({ plan }) {
+    for (const { from, name } of plan.stages) {
+      if (from.alias === undefined || (name !== 'scratch' && name !== 'context')) continue;
+      yield {
+        message: `'${name}' is a reserved word and should not name a stage`,
+        span: spanOf(from.alias),
+        about: from.raw,
+      };
+    }
+  },
+  ['DL3063'],
+);
 
 /** Experimental: a comment right above ARG or a named FROM is taken for a description. */
 export const invalidDefinitionDescription: LintRule = {
@@ -90,7 +100,7 @@ function* checkDescriptions({ plan }: LintContext): Generator<Finding> {
 }
 
 function* checkDescription(raw: RawInstruction, names: readonly string[]): Generator<Finding> {
-  const comment = raw.comments.filter(({ text }) => !isCheckComment(text)).at(-1);
+  const comment = raw.comments.filter(({ text }) => !isLintComment(text)).at(-1);
   if (comment === undefined || names.includes(comment.text.split(' ', 1)[0]!)) return;
   const example = names.length === 1 ? names[0] : '<name>';
   const message = `a comment for ${raw.name} should have the form '# ${example} <description>'`;

@@ -23,26 +23,55 @@ export interface Finding {
   /** The instruction it is about: its comments may switch the rule off. */
   readonly about: RawInstruction;
   readonly help?: string;
+  /** The one of the rule's numbers that says just this; all of them when undefined. */
+  readonly number?: string;
 }
+
+/**
+ * `buildkit`: BuildKit's own, on everywhere. `recommended`: what is most likely a mistake or a waste; on where a file is
+ * checked, not in builds. `strict`: matters of opinion; on where they are asked for.
+ */
+export type RuleGroup = 'buildkit' | 'recommended' | 'strict';
 
 export interface LintRule {
   readonly name: string;
   readonly description: string;
-  /** Page that explains the rule; undefined when there is none. */
+  /** BuildKit's page about its rule; undefined when there is none. `docs/rules/NAME.md` tells of each. */
   readonly url: string | undefined;
-  /** Off unless asked for. */
+  readonly group: RuleGroup;
+  /** Off unless asked for by BuildKit's word `experimental`. */
   readonly isExperimental: boolean;
+  /** What hadolint calls the same. */
+  readonly numbers: readonly string[];
   check(context: LintContext): Iterable<Finding>;
 }
 
-/** A rule with a page of its own. */
-export function rule(name: string, description: string, check: LintRule['check']): LintRule {
+/** A rule of BuildKit with a page of its own. */
+export function rule(
+  name: string,
+  description: string,
+  check: LintRule['check'],
+  numbers: readonly string[] = [],
+): LintRule {
   const slug = name.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '-').toLowerCase();
   return {
     name,
     description,
     url: `https://docs.docker.com/go/dockerfile/rule/${slug}/`,
+    group: 'buildkit',
     isExperimental: false,
+    numbers,
     check,
   };
+}
+
+/** A rule BuildKit does not have. */
+export function extraRule(
+  group: 'recommended' | 'strict',
+  name: string,
+  description: string,
+  numbers: readonly string[],
+  check: LintRule['check'],
+): LintRule {
+  return { name, description, url: undefined, group, isExperimental: false, numbers, check };
 }

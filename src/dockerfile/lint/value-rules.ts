@@ -9,9 +9,12 @@ export const undefinedVar = rule(
   'UndefinedVar',
   'Variables should be defined before they are used',
   function* ({ evaluated }) {
-    for (const { step } of evaluated.flatMap(({ steps }) => steps)) {
-      for (const { name, span, known } of step.undefinedUses) {
+    for (const { steps, isBaseKnown } of evaluated) {
+      for (const { step, use } of steps.flatMap(({ step }) => step.undefinedUses.map((use) => ({ step, use })))) {
+        const { name, span, known } = use;
         const near = suggest(name, known);
+        // A base image about which nothing is known may set it; what is spelt like something that is set is a slip.
+        if (!isBaseKnown && near === undefined) continue;
         const help = near === undefined ? {} : { help: `did you mean $${near}?` };
         yield { message: `usage of undefined variable '$${name}'`, span, about: step.instruction.raw, ...help };
       }

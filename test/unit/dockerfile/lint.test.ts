@@ -55,10 +55,12 @@ for (const [text, code, at, ignoreText] of CASES) {
   test(`${code} finds ${JSON.stringify(text)}`, () => assert.deepEqual(found(text, ignoreText), [[code, at]]));
 }
 
-test('every rule has a case here', () => {
+test('every rule of BuildKit has a case here', () => {
   const covered = new Set(CASES.map(([, code]) => code));
   assert.deepEqual(
-    LINT_RULES.map(({ name }) => name).filter((name) => !covered.has(name)),
+    LINT_RULES.filter(({ group }) => group === 'buildkit')
+      .map(({ name }) => name)
+      .filter((name) => !covered.has(name)),
     [],
   );
 });
