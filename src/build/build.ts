@@ -6,6 +6,7 @@ import { type ImageTimes, imageTimes } from '../container/image-times.ts';
 import { newImageName } from '../container/local-image.ts';
 import { isRemoteName, sendImage } from '../container/push.ts';
 import { prepareRuns } from '../container/run-process.ts';
+import { summarizeImage } from '../container/summaries.ts';
 import type { BuildOptions, BuildResult } from '../container/verb-options.ts';
 import { recordImage } from '../container/write-image.ts';
 import { unusedBuildArgs } from '../dockerfile/build-args.ts';
@@ -44,6 +45,7 @@ export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult
   warnUnusedArguments(engine, request, run);
   tellNames(engine, image);
   for (const output of outputs) await exportRootfs(engine, run.result.root.snapshot, output);
+  tellEnd(engine, image);
   return image;
 }
 
@@ -87,6 +89,13 @@ async function commit(engine: Engine, o: BuildOptions, run: PlatformBuild, names
 
 function tellNames(engine: Engine, { names }: BuildResult): void {
   for (const name of names) engine.emit({ type: 'step-line', step: 'commit', text: `Successfully tagged ${name}` });
+}
+
+/** An image that only went elsewhere has no size here. */
+function tellEnd(engine: Engine, { id, names }: BuildResult): void {
+  const record = engine.store.images.list().find((image) => image.id === id);
+  const size = record === undefined ? {} : { sizeBytes: summarizeImage(engine, record).sizeBytes };
+  engine.emit({ type: 'build-finished', at: Date.now(), ...(id === undefined ? {} : { id }), names, ...size });
 }
 
 function warnUnusedArguments(engine: Engine, request: BuildRequest, run: PlatformBuild): void {

@@ -19,6 +19,7 @@ import type { BuildRequest } from './build-request.ts';
 import { Origins } from './origins.ts';
 import { type BaseImage, StageBases } from './stage-base.ts';
 import { StageBuild, type StageResult } from './stage-build.ts';
+import { emitOfStage, plannedStages } from './stage-events.ts';
 import { type LayerState, StageRoot } from './stage-root.ts';
 import { StepActions } from './step-actions.ts';
 import { configId, TargetImage } from './target-image.ts';
@@ -53,6 +54,12 @@ export class PlatformBuild implements AsyncDisposable {
       buildArgs: b.request.buildArgs,
       includeUnused: b.options.skipUnusedStages === false,
       resolveBase: (stage) => bases.resolve(stage),
+    });
+    b.engine.emit({
+      type: 'build-started',
+      at: Date.now(),
+      platform: formatPlatform(b.request.platform),
+      stages: plannedStages(lowered.stages.values()),
     });
     return new PlatformBuild(b, lowered, bases);
   }
@@ -105,6 +112,16 @@ export class PlatformBuild implements AsyncDisposable {
 
   /** Does what a vertex stands for. */
   async run({ op }: Vertex<BuildOp>): Promise<void> {
+    try {
+      await this.#act(op);
+    } catch (error) {
+      this.#tellEnd(op.stage, this.#b.engine.signal?.aborted === true ? 'canceled' : 'failed');
+      throw error;
+    }
+    if (op.kind === 'end') this.#tellEnd(op.stage, 'built');
+  }
+
+  async #act(op: BuildOp): Promise<void> {
     switch (op.kind) {
       case 'begin':
         this.#begin(this.#stage(op.stage));
@@ -117,9 +134,14 @@ export class PlatformBuild implements AsyncDisposable {
     }
   }
 
+  #tellEnd(stage: number, outcome: 'built' | 'failed' | 'canceled'): void {
+    this.#b.engine.emit({ type: 'stage-finished', stage: `${stage}`, outcome, at: Date.now() });
+  }
+
   #begin(evaluated: EvaluatedStage): void {
-    const { engine, options, times, cache } = this.#b;
+    const { options, times, cache } = this.#b;
     const { stage } = evaluated;
+    const engine = this.#engineOf(stage);
     const prefix = this.#prefixOf(stage);
     const isTarget = stage.index === this.#lowered.target;
     const parent = stage.base.kind === 'stage' ? this.#resultOf(stage.base.index) : undefined;
@@ -159,7 +181,8 @@ export class PlatformBuild implements AsyncDisposable {
   }
 
   #actionsFor(stage: Stage): StepActions {
-    const { engine, options, request, times } = this.#b;
+    const { options, request, times } = this.#b;
+    const engine = this.#engineOf(stage);
     const origins = new Origins(engine, {
       contextDir: request.context.dir,
       contexts: request.contexts,
@@ -185,6 +208,10 @@ export class PlatformBuild implements AsyncDisposable {
     this.#cleanup.use(origins);
     this.#cleanup.use(actions);
     return actions;
+  }
+
+  #engineOf({ index }: Stage): Engine {
+    return { ...this.#b.engine, emit: emitOfStage(this.#b.engine.emit, index) };
   }
 
   #stage(index: number): EvaluatedStage {
@@ -234,7 +261,7 @@ export class PlatformBuild implements AsyncDisposable {
     const [first] = options.tags ?? [];
     engine.emit({
       type: 'step-line',
-      step: 'commit',
+      step: `${this.#lowered.target}`,
       text: `${prefix}${first === undefined ? 'COMMIT' : `COMMIT ${first}`}`,
     });
   }

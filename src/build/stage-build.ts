@@ -94,10 +94,12 @@ export class StageBuild {
     const id = `${evaluated.stage.index}.${number}`;
     this.#line(number, total, step.stepText);
     engine.emit({ type: 'step-started', step: id, name: step.stepText, at: Date.now() });
-    let outcome: 'ran' | 'cached' | 'failed' = 'failed';
+    let outcome: 'ran' | 'cached' | 'failed' | 'canceled' = 'failed';
     try {
       outcome = await (layers ? this.#remembered(step, after, id, isLast) : this.#plain(step, after, id, isLast));
     } catch (error) {
+      // What ends because another step failed has not failed itself.
+      if (engine.signal?.aborted === true) outcome = 'canceled';
       throw stepFailure(error, step);
     } finally {
       engine.emit({ type: 'step-finished', step: id, outcome, at: Date.now() });
