@@ -16,7 +16,7 @@ const RINGS: readonly (readonly string[])[] = [
   ['spec'],
   ['archive', 'sys'],
   ['store', 'registry', 'rootfs', 'graph'],
-  ['image', 'run', 'dockerfile', 'solver', 'insight'],
+  ['image', 'run', 'dockerfile', 'solver', 'insight', 'attest'],
   ['container'],
   ['build'],
   ['builder.ts', 'credentials.ts', 'host-report.ts'],
