@@ -17,6 +17,7 @@ import { BuildCache } from './build-cache.ts';
 import { type BuildRequest, readRequest } from './build-request.ts';
 import { exportRootfs, parseOutput } from './export-rootfs.ts';
 import { PlatformBuild } from './platform-build.ts';
+import { snapshotOf } from './stage-root.ts';
 
 /**
  * Builds the target stage and what it needs, and gives the image its names.
@@ -44,7 +45,7 @@ export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult
   const image = await commit(engine, o, run, names);
   warnUnusedArguments(engine, request, run);
   tellNames(engine, image);
-  for (const output of outputs) await exportRootfs(engine, run.result.root.snapshot, output);
+  for (const output of outputs) await exportRootfs(engine, await snapshotOf(engine, run.result.root), output);
   tellEnd(engine, image);
   return image;
 }

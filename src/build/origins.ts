@@ -13,7 +13,7 @@ import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import { chainIdOfAll } from '../spec/digest.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import type { NamedContext } from './named-context.ts';
-import type { LayerState } from './stage-root.ts';
+import { type LayerState, snapshotOf } from './stage-root.ts';
 
 /** Something files are read from. */
 export interface Origin {
@@ -73,7 +73,7 @@ export class Origins implements AsyncDisposable {
         return this.#view(undefined, 'scratch', 'scratch');
       case 'stage': {
         const { state, name } = this.#o.stage(source.index);
-        return this.#view(state.snapshot, `the stage ${name}`, state.chain ?? 'scratch');
+        return this.#view(await snapshotOf(this.#engine, state), `the stage ${name}`, state.chain ?? 'scratch');
       }
       case 'context': {
         const context = this.#o.contexts.get(source.name);

@@ -151,12 +151,7 @@ export class PlatformBuild implements AsyncDisposable {
       step: `${stage.index}.1`,
       text: `${prefix}STEP 1/${evaluated.steps.length + 1}: ${this.#fromText(stage, parent)}`,
     });
-    const root = new StageRoot(
-      engine,
-      parent?.root ?? bottom!.layers,
-      times.layer,
-      bottom?.unpack ?? (async () => parent?.root.snapshot),
-    );
+    const root = new StageRoot(engine, parent?.root ?? bottom!.layers, times.layer);
     const image = isTarget ? this.image : undefined;
     this.#cleanup.use(root);
     this.#drivers.set(

@@ -2,7 +2,6 @@
 import type { Engine } from '../container/engine.ts';
 import { type LocalImage, loadImage } from '../container/local-image.ts';
 import { pullImage } from '../container/pull.ts';
-import { unpack } from '../container/unpack.ts';
 import type { BuildOptions, PullOptions } from '../container/verb-options.ts';
 import type { Source, Stage } from '../dockerfile/stages.ts';
 import { BuilderError, located } from '../report/builder-error.ts';
@@ -24,7 +23,6 @@ export interface BaseImage {
 /** The bottom of a stage that stands on no other stage. */
 export interface StageBottom {
   readonly layers: LayerState;
-  readonly unpack: () => Promise<LayerState['snapshot']>;
   /** `FROM name` in history comments; undefined for scratch. */
   readonly name: string | undefined;
 }
@@ -64,7 +62,7 @@ export class StageBases {
   /** For stages that stand on no other, once resolved. */
   bottomOf(stage: Stage): StageBottom {
     const base = this.#images.get(stage.index);
-    if (base === undefined) return { layers: NO_LAYERS, unpack: async () => undefined, name: undefined };
+    if (base === undefined) return { layers: NO_LAYERS, name: undefined };
     const { image, name } = base;
     return {
       layers: {
@@ -73,7 +71,6 @@ export class StageBases {
         chain: chainIdOfAll(image.diffIds),
         snapshot: undefined,
       },
-      unpack: () => unpack(this.#engine, image),
       name: name === '' ? image.record.id.slice(0, 12) : name,
     };
   }

@@ -9,10 +9,11 @@ import type { StageState } from '../dockerfile/stage-state.ts';
 import type { Step } from '../dockerfile/step.ts';
 import { serializeConfig } from '../image/serialize-config.ts';
 import { isBuilderError, located } from '../report/builder-error.ts';
-import { digestOf, hexOf } from '../spec/digest.ts';
+import { chainIdOf, digestOf, hexOf } from '../spec/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import type { ImageFormat } from '../spec/media-type.ts';
 import type { BuildCache, StepKey } from './build-cache.ts';
+import { layOver, makeLinkedLayer } from './linked-layer.ts';
 import type { LayerState, StageRoot } from './stage-root.ts';
 import type { StepActions } from './step-actions.ts';
 import { configInputs, stepKey } from './step-inputs.ts';
@@ -115,7 +116,9 @@ export class StageBuild {
       case 'copy':
       case 'add': {
         const prepared = await actions.prepare(step, root, false);
-        text = await prepared.act(await root.writable(), id);
+        text = isLinked(step)
+          ? await this.#layOver((rootPath) => prepared.act(rootPath, id))
+          : await prepared.act(await root.writable(), id);
         this.#progress.isTouched = true;
         break;
       }
@@ -129,6 +132,14 @@ export class StageBuild {
     this.#progress.state = next;
     this.#progress.history.push(this.#entry(text, true, isLast));
     return 'ran';
+  }
+
+  /** A linked copy is made apart all the same: what is below must not steer it. */
+  async #layOver(act: (rootPath: string) => Promise<string>): Promise<string> {
+    const { engine, root, times } = this.#o;
+    const { layer, text } = await makeLinkedLayer(engine, times.layer, act);
+    await layOver(engine, layer.diffId, await root.writable());
+    return text;
   }
 
   /** A layer for each step that touches files, each looked up before it is run. */
@@ -174,6 +185,7 @@ export class StageBuild {
     const { cache, root, actions } = this.#o;
     const prepared = await actions.prepare(step, root, true);
     const key: StepKey = stepKey([...prepared.inputs, ...this.#timeInputs()]);
+    if (isLinked(step)) return this.#rememberedLink(key, (rootPath) => prepared.act(rootPath, id), next);
     const { result, isFresh } = await cache.resolve(key, async () => {
       const text = await prepared.act(await root.writable(), id);
       const layer = await root.seal(step.kind !== 'workdir');
@@ -182,6 +194,25 @@ export class StageBuild {
     });
     if (!isFresh && result.layer !== undefined) root.adopt(result.layer, result.snapshot as never, result.chain);
     this.#progress.history.push(result.history);
+    this.#progress.state = next;
+    return isFresh ? 'ran' : 'cached';
+  }
+
+  /** The layer is the same on every base; it is unpacked on this one only if something reads it there. */
+  async #rememberedLink(
+    key: StepKey,
+    act: (rootPath: string) => Promise<string>,
+    next: StageState,
+  ): Promise<'ran' | 'cached'> {
+    const { engine, cache, root, times } = this.#o;
+    const { result, isFresh } = await cache.resolve(key, async () => {
+      const { text, ...made } = await makeLinkedLayer(engine, times.layer, act);
+      return { ...made, history: this.#entry(text, false, false) };
+    });
+    const { comment: _, ...made } = result.history;
+    const comment = this.#comment(this.#o.baseName);
+    root.adopt(result.layer!, undefined, chainIdOf(root.state.chain, result.layer!.diffId));
+    this.#progress.history.push({ ...made, ...(comment === undefined ? {} : { comment }) });
     this.#progress.state = next;
     return isFresh ? 'ran' : 'cached';
   }
@@ -238,6 +269,10 @@ export class StageBuild {
     if (this.#o.onCommit === undefined && this.#o.isBase) this.#sayId(imageId);
     return { state: progress.state, root: root.state, config: this.#config(), imageId, isCached: progress.isCached };
   }
+}
+
+function isLinked(step: Step): boolean {
+  return (step.kind === 'copy' || step.kind === 'add') && step.link;
 }
 
 /** Says which step it was; the first line is the one Buildah's users know. */

@@ -4,6 +4,7 @@
  */
 import { type Engine, temporaryKey } from '../container/engine.ts';
 import { type LayerTimes, type SealedLayer, sealLayer } from '../container/seal-layer.ts';
+import { unpack } from '../container/unpack.ts';
 import type { MountedRootfs, SnapshotId } from '../rootfs/snapshotter.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { ChainId, DiffId } from '../spec/digest.ts';
@@ -15,7 +16,13 @@ export interface LayerState {
   readonly layers: readonly Descriptor[];
   readonly diffIds: readonly DiffId[];
   readonly chain: ChainId | undefined;
+  /** Where the layers are unpacked, as far as it is known: `snapshotOf` unpacks them. */
   readonly snapshot: SnapshotId | undefined;
+}
+
+/** The snapshot that holds the layers, unpacked now if they are not; undefined for no layers. */
+export async function snapshotOf(engine: Engine, state: LayerState): Promise<SnapshotId | undefined> {
+  return state.snapshot ?? (await unpack(engine, state));
 }
 
 export const NO_LAYERS: LayerState = { layers: [], diffIds: [], chain: undefined, snapshot: undefined };
@@ -38,17 +45,13 @@ export function withLayer(
 export class StageRoot implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #times: LayerTimes;
-  /** Gives the snapshot of the layers below, unpacking them now if they are not. */
-  readonly #unpackBase: () => Promise<SnapshotId | undefined>;
   #state: LayerState;
-  #isUnpacked = false;
   #active: { readonly key: string; mounted: MountedRootfs | undefined } | undefined;
 
-  constructor(engine: Engine, base: LayerState, times: LayerTimes, unpackBase: () => Promise<SnapshotId | undefined>) {
+  constructor(engine: Engine, base: LayerState, times: LayerTimes) {
     this.#engine = engine;
     this.#state = base;
     this.#times = times;
-    this.#unpackBase = unpackBase;
   }
 
   /** Sealed layers; what the writable snapshot holds is not in it yet. */
@@ -61,11 +64,9 @@ export class StageRoot implements AsyncDisposable {
   }
 
   async snapshot(): Promise<SnapshotId | undefined> {
-    if (!this.#isUnpacked && this.#state.snapshot === undefined) {
-      this.#state = { ...this.#state, snapshot: await this.#unpackBase() };
-    }
-    this.#isUnpacked = true;
-    return this.#state.snapshot;
+    const snapshot = await snapshotOf(this.#engine, this.#state);
+    this.#state = { ...this.#state, snapshot };
+    return snapshot;
   }
 
   /** Path of the writable root filesystem, mounted. */
@@ -104,7 +105,6 @@ export class StageRoot implements AsyncDisposable {
     chain: ChainId | undefined,
   ): void {
     this.#state = withLayer(this.#state, layer, snapshot, chain);
-    this.#isUnpacked = true;
   }
 
   /** Discards what was not sealed. */

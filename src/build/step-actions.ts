@@ -264,7 +264,6 @@ export class StepActions implements AsyncDisposable {
     const { digest } = await digestSources(sources, {
       cache: this.#o.statCache(),
       preserveOwnership: true,
-      sockets: 'skip',
     });
     return digest;
   }

@@ -14,6 +14,7 @@ import type { ImageFormat } from '../spec/media-type.ts';
 import { IDENTITY_LABEL, VERSION } from '../spec/version.ts';
 import type { BaseImage } from './stage-base.ts';
 import type { StageResult } from './stage-build.ts';
+import { snapshotOf } from './stage-root.ts';
 
 export interface TargetImageOptions {
   readonly engine: Engine;
@@ -49,10 +50,9 @@ export class TargetImage {
     const { engine, options: o, times, base } = this.#t;
     const created = this.createdOf(result.config);
     const config = this.#finalConfig(result.config, created);
+    const whole = o.squash === true ? await snapshotOf(engine, result.root) : undefined;
     const squash: Descriptor | undefined =
-      o.squash === true && result.root.snapshot !== undefined
-        ? await squashLayer(engine, { id: result.root.snapshot }, times)
-        : undefined;
+      whole === undefined ? undefined : await squashLayer(engine, { id: whole }, times);
     const history = squash === undefined ? (config.history ?? []) : squashedHistory(config.history ?? []);
     return writeImage(engine, {
       format: o.format ?? 'oci',

@@ -25,8 +25,6 @@ export interface ContentSummary extends Readonly<PassTotals> {
 export interface DigestOptions extends CopyRulesOptions, Cancellable {
   /** Files it knows are not read; what is read is remembered in it. The caller saves it. */
   readonly cache?: StatCache | undefined;
-  /** Sockets have no place in an image: an error, or left out. Default refuse. */
-  readonly sockets?: 'refuse' | 'skip' | undefined;
 }
 
 export async function digestSources(
@@ -39,7 +37,6 @@ export async function digestSources(
     attributesOf: rules.attributesOf,
     digest,
     memory: o.cache,
-    sockets: o.sockets ?? 'refuse',
     pace: new Pace(o.signal),
   });
   for (const [number, source] of sources.entries()) {

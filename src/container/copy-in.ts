@@ -36,7 +36,6 @@ export interface CopyInOptions extends CopyRulesOptions, Cancellable {
   readonly cache?: StatCache | undefined;
   /** ADD: files that are archives are unpacked into the destination as a directory. */
   readonly unpack?: boolean | undefined;
-  readonly sockets?: 'refuse' | 'skip' | undefined;
 }
 
 export interface CopyResult {
@@ -74,7 +73,6 @@ export async function copyIn(o: CopyInOptions): Promise<CopyResult> {
     attributesOf: rules.attributesOf,
     digest,
     memory: o.cache,
-    sockets: o.sockets ?? 'refuse',
     pace: new Pace(o.signal),
   });
   const copy = { o, rules, pass, to };

@@ -5,12 +5,13 @@
  * @see Dockerfile reference, "COPY" and ".dockerignore"
  */
 import { closeSync } from 'node:fs';
+import { BuilderError } from '../report/builder-error.ts';
 import { resolveDestination } from '../rootfs/copy-destination.ts';
 import { Pace } from '../rootfs/copy-pace.ts';
 import { type ByteString, byteString, bytesOf, type CopyEntry, textOf, walkTree } from '../rootfs/copy-walk.ts';
 import { hasWildcard } from '../spec/path-pattern.ts';
 import type { Cancellable } from '../spec/target.ts';
-import { type FileStat, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../sys/libc.ts';
+import { type FileStat, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../sys/libc.ts';
 import type { RootDirectory } from '../sys/root-directory.ts';
 import { allOf, excludeFilter, ignoreFilter, includeFilter, isHidden } from './copy-source-filter.ts';
 import { missingSource, noMatch } from './copy-source-missing.ts';
@@ -152,6 +153,9 @@ async function resolvePath(
   const isHiddenLink = end.path !== written && isHidden(search.ignored, written);
   if (isHiddenLink) return 'missing';
   const isExcluded = search.excluded?.matches(textOf(name)) === true;
+  if ((end.stat.mode & S_IFMT) === S_IFSOCK && !isMatch) {
+    throw new BuilderError('copy.invalid', `cannot copy ${JSON.stringify(pattern)}: it is a socket`);
+  }
   if ((end.stat.mode & S_IFMT) !== S_IFDIR) {
     if (isHidden(search.ignored, end.path)) return 'missing';
     return isExcluded ? 'excluded' : { ...source, entry: { name: lastOf(end.path), stat: end.stat } };

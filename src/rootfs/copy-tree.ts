@@ -47,7 +47,6 @@ export interface PassOptions {
   /** Receives the facts of every entry; without it no content is hashed. */
   readonly digest?: TreeDigest | undefined;
   readonly memory?: ContentMemory | undefined;
-  readonly sockets: 'refuse' | 'skip';
   readonly pace: Pace;
 }
 
@@ -155,8 +154,10 @@ export class TreePass {
     to: TargetDirectory | undefined,
     name: Buffer,
   ): Promise<void> | undefined {
-    this.totals.files += 1;
     const { stat } = entry;
+    // No layer can hold a socket. What listens beside the sources of a program is no reason to fail.
+    if ((stat.mode & S_IFMT) === S_IFSOCK) return undefined;
+    this.totals.files += 1;
     const attributes = this.#o.attributesOf(stat);
     if (to !== undefined && this.#copies.size > 0) this.#forgetReplaced(stat, to, name);
     if (entry.inline !== undefined) return this.#inline(entry.inline, path, to, name, attributes);
@@ -174,11 +175,6 @@ export class TreePass {
         return this.#node('character', S_IFCHR, stat, path, to, name, attributes);
       case S_IFBLK:
         return this.#node('block', S_IFBLK, stat, path, to, name, attributes);
-      case S_IFSOCK:
-        if (this.#o.sockets === 'skip') return undefined;
-        throw new BuilderError('copy.invalid', `cannot copy ${quote(path)}: it is a socket`, {
-          hint: 'leave it out with --exclude or an ignore file',
-        });
       default:
         throw new BuilderError('copy.invalid', `cannot copy ${quote(path)}: it is of an unknown type`);
     }
