@@ -13,6 +13,7 @@ export type {
   BuilderOptions,
   BuildOptions,
   BuildResult,
+  BuiltImage,
   CommitOptions,
   CommitResult,
   ConfigChanges,

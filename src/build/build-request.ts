@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Engine } from '../container/engine.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
-import { buildInstructions } from '../dockerfile/instructions.ts';
+import { buildInstructions, type Instruction } from '../dockerfile/instructions.ts';
 import { parseDockerfile } from '../dockerfile/parser.ts';
 import { findTarget, planStages, type StagePlan } from '../dockerfile/stages.ts';
 import type { SourceFile } from '../report/source-file.ts';
@@ -13,22 +13,29 @@ import { type BuildContext, openContext, readAllStdin } from './build-context.ts
 import { readContainerfile } from './containerfile.ts';
 import { type NamedContext, openNamedContexts } from './named-context.ts';
 
-export interface BuildRequest {
+/** The same for every platform. */
+export interface BuildInput {
   readonly context: BuildContext;
   /** As parsed: what `-f` named, several joined. */
   readonly source: SourceFile;
-  readonly plan: StagePlan;
-  /** Index of the stage to build. */
-  readonly target: number;
+  readonly instructions: readonly Instruction[];
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly contexts: ReadonlyMap<string, NamedContext>;
   /** Path of the file when there is just one. */
   readonly containerfile: string | undefined;
+}
+
+export interface BuildRequest extends BuildInput {
+  readonly plan: StagePlan;
+  /** Index of the stage to build. */
+  readonly target: number;
   readonly platform: Platform;
+  /** False when the platform is this machine's because none was named. */
+  readonly isPlatformAsked: boolean;
 }
 
 /** @throws `dockerfile.*` with a place, `context.invalid`, `usage.invalid` */
-export async function readRequest(engine: Engine, o: BuildOptions): Promise<BuildRequest> {
+export async function readInput(engine: Engine, o: BuildOptions): Promise<BuildInput> {
   const context = await openContext(engine, o.context, readAllStdin);
   const { source, path } = readContainerfile({
     files: filesOf(o, context),
@@ -40,23 +47,20 @@ export async function readRequest(engine: Engine, o: BuildOptions): Promise<Buil
   const contexts = await openNamedContexts(engine, o.buildContexts ?? []);
   const parsed = parseDockerfile(source);
   for (const diagnostic of parsed.warnings) engine.emit({ type: 'diagnostic', diagnostic });
-  const platform = o.platform ?? hostPlatform();
-  const plan = planStages(buildInstructions(parsed), {
-    platforms: { build: hostPlatform(), target: platform },
-    buildArgs,
-    contexts: new Set(contexts.keys()),
+  return { context, source, instructions: buildInstructions(parsed), buildArgs, contexts, containerfile: path };
+}
+
+/** @param platform undefined for this machine's. @throws `dockerfile.*` with a place */
+export function requestFor(input: BuildInput, o: BuildOptions, platform: Platform | undefined): BuildRequest {
+  const wanted = platform ?? hostPlatform();
+  const plan = planStages(input.instructions, {
+    platforms: { build: hostPlatform(), target: wanted },
+    buildArgs: input.buildArgs,
+    contexts: new Set(input.contexts.keys()),
     ...(o.target === undefined ? {} : { target: o.target }),
   });
-  return {
-    context,
-    source,
-    plan,
-    target: findTarget(plan, o.target),
-    buildArgs,
-    contexts,
-    containerfile: path,
-    platform,
-  };
+  const target = findTarget(plan, o.target);
+  return { ...input, plan, target, platform: wanted, isPlatformAsked: platform !== undefined };
 }
 
 function filesOf(o: BuildOptions, context: BuildContext): readonly string[] {

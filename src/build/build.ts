@@ -1,65 +1,152 @@
-/** `build`: a Dockerfile and a context become an image. */
+/** `build`: a Dockerfile and a context become an image, or one for each of several platforms. */
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { emitCopies, emitTransfer } from '../container/commit.ts';
 import type { Engine } from '../container/engine.ts';
 import { type ImageTimes, imageTimes } from '../container/image-times.ts';
 import { newImageName } from '../container/local-image.ts';
+import { extendList, findList, listEntry } from '../container/manifest-list.ts';
 import { isRemoteName, sendImage } from '../container/push.ts';
 import { prepareRuns } from '../container/run-process.ts';
 import { summarizeImage } from '../container/summaries.ts';
-import type { BuildOptions, BuildResult } from '../container/verb-options.ts';
+import type { BuildOptions, BuildResult, BuiltImage } from '../container/verb-options.ts';
 import { recordImage } from '../container/write-image.ts';
 import { unusedBuildArgs } from '../dockerfile/build-args.ts';
 import { consumedArgs } from '../dockerfile/evaluate.ts';
+import type { BuildOp } from '../dockerfile/lower.ts';
+import { Graph, type Vertex } from '../graph/graph.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { schedule } from '../solver/schedule.ts';
+import { formatPlatform } from '../spec/platform.ts';
+import { CleanupStack } from '../sys/dispose.ts';
 import { BuildCache } from './build-cache.ts';
-import { type BuildRequest, readRequest } from './build-request.ts';
-import { exportRootfs, parseOutput } from './export-rootfs.ts';
+import { type BuildInput, readInput, requestFor } from './build-request.ts';
+import { requireRunnable } from './emulation.ts';
+import { exportImage } from './export-image.ts';
+import { exportDirectory, exportTar } from './export-rootfs.ts';
+import { type Output, parseOutput } from './output.ts';
 import { PlatformBuild } from './platform-build.ts';
+import { saveStages } from './saved-stages.ts';
 import { snapshotOf } from './stage-root.ts';
 
 /**
  * Builds the target stage and what it needs, and gives the image its names.
- * @throws `dockerfile.*` with a place in the file, `context.invalid`, `step.failed` with `facts.exitCode`, the errors of
- *   pulling, copying and committing
+ * @throws `dockerfile.*` with a place in the file, `context.invalid`, `step.failed` with `facts.exitCode`,
+ *   `platform.not-runnable`, `manifest.not-a-list`, the errors of pulling, copying, committing and sending
  */
 export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult> {
+  // The first failure ends whatever else is running.
+  const cancel = new AbortController();
+  const signal = AbortSignal.any([cancel.signal, ...(outer.signal === undefined ? [] : [outer.signal])]);
+  const engine: Engine = { ...outer, signal };
+  const outputs = (o.outputs ?? []).map((text) => parseOutput(text, engine.cwd));
+  refuseUnsupported(o, outputs);
+  const names = targetNames(o, outputs);
+  // Told before hours of building, not after.
+  if (o.manifest !== undefined) findList(engine, o.manifest);
+  const input = await readInput(engine, o);
+  await using stack = new CleanupStack();
+  const runs = await planAll(engine, o, input, stack);
+  engine.emit({
+    type: 'build-started',
+    at: Date.now(),
+    platform: runs.map(({ platform }) => formatPlatform(platform)).join(','),
+    stages: runs.flatMap(({ plannedStages }) => plannedStages),
+  });
+  await runAll(engine, o, runs, cancel);
+  if (outputs.length > 0 && outputs.every(({ type }) => type === 'cacheonly')) {
+    const nothing: BuildResult = { id: undefined, manifest: undefined, names: [], images: [] };
+    tellEnd(engine, nothing);
+    return nothing;
+  }
+  const images: BuiltImage[] = [];
+  for (const run of runs) images.push(await commit(engine, o, run, names));
+  warnUnusedArguments(engine, input, runs);
+  const result = await finish(engine, o, images);
+  for (const output of outputs) await writeOutput(engine, o, output, runs, images);
+  tellEnd(engine, result);
+  return result;
+}
+
+function refuseUnsupported(o: BuildOptions, outputs: readonly Output[]): void {
   if (o.rm === false) {
     throw new BuilderError(
       'usage.unsupported',
       '--rm=false is not supported: builds make no working containers that could be kept',
     );
   }
-  // The first failure ends whatever else is running.
-  const cancel = new AbortController();
-  const signal = AbortSignal.any([cancel.signal, ...(outer.signal === undefined ? [] : [outer.signal])]);
-  const engine: Engine = { ...outer, signal };
-  const outputs = (o.outputs ?? []).map((text) => parseOutput(text, engine.cwd));
-  const names = targetNames(o.tags ?? []);
-  const request = await readRequest(engine, o);
+  if (o.layerLabels !== undefined && o.saveStages !== true) {
+    throw new BuilderError(
+      'usage.unsupported',
+      '--layer-label is not supported without --save-stages: remembered steps are no images that could be labelled',
+    );
+  }
+  if ((o.platforms?.length ?? 0) < 2) return;
+  if (outputs.some(({ type }) => type === 'tar')) {
+    throw new BuilderError('usage.unsupported', 'the files of several platforms cannot be written as one tar', {
+      hint: 'use type=local, which gives each platform a directory of its own',
+    });
+  }
+  if (outputs.some(({ type }) => type === 'docker')) {
+    throw new BuilderError('usage.unsupported', 'several platforms cannot be written as one docker archive', {
+      hint: 'use type=oci',
+    });
+  }
+}
+
+async function planAll(
+  engine: Engine,
+  o: BuildOptions,
+  input: BuildInput,
+  stack: CleanupStack,
+): Promise<PlatformBuild[]> {
+  const platforms = o.platforms === undefined || o.platforms.length === 0 ? [undefined] : o.platforms;
   const cache = new BuildCache(engine, { reads: o.layers === true && o.noCache !== true, writes: o.layers === true });
-  const times = buildTimes(engine, o, request);
-  await using run = await PlatformBuild.plan({ engine, options: o, request, times, cache });
-  await runAll(engine, o, run, cancel);
-  const image = await commit(engine, o, run, names);
-  warnUnusedArguments(engine, request, run);
-  tellNames(engine, image);
-  for (const output of outputs) await exportRootfs(engine, await snapshotOf(engine, run.result.root), output);
-  tellEnd(engine, image);
-  return image;
+  const times = buildTimes(engine, o, input);
+  return Promise.all(
+    platforms.map(async (platform) => {
+      const request = requestFor(input, o, platform);
+      const label = platforms.length > 1 ? formatPlatform(request.platform) : undefined;
+      const run = await PlatformBuild.plan({ engine, options: o, request, times, cache, label });
+      stack.use(run);
+      requireRunnable(run.lowered.stages, request.platform);
+      return run;
+    }),
+  );
 }
 
 /** Side by side by default: what waits for a network or sleeps must not hold up the rest. */
 const LEAST_JOBS = 4;
 
-async function runAll(engine: Engine, o: BuildOptions, run: PlatformBuild, cancel: AbortController): Promise<void> {
-  if (run.hasRuns && o.layers !== true) void prepareRuns(engine, o.run ?? {});
-  await schedule(run.lowered.graph, (vertex) => run.run(vertex), {
+interface PlatformOp {
+  readonly run: PlatformBuild;
+  readonly vertex: Vertex<BuildOp>;
+}
+
+async function runAll(
+  engine: Engine,
+  o: BuildOptions,
+  runs: readonly PlatformBuild[],
+  cancel: AbortController,
+): Promise<void> {
+  if (o.layers !== true && runs.some((run) => run.hasRuns)) void prepareRuns(engine, o.run ?? {});
+  const graph = new Graph(runs.flatMap(verticesOf));
+  await schedule(graph, ({ op: { run, vertex } }) => run.run(vertex), {
     concurrency: o.jobs ?? Math.max(LEAST_JOBS, availableParallelism()),
     signal: engine.signal,
     cancel,
   });
+}
+
+/** Graphs of several platforms are one, each with keys of its own. */
+function verticesOf(run: PlatformBuild, position: number): Vertex<PlatformOp>[] {
+  const own = (key: string): string => `${position}/${key}`;
+  return run.lowered.graph.vertices.map((vertex) => ({
+    ...vertex,
+    key: own(vertex.key),
+    needs: vertex.needs.map(own),
+    op: { run, vertex },
+  }));
 }
 
 interface TargetNames {
@@ -69,27 +156,48 @@ interface TargetNames {
   readonly remote: readonly string[];
 }
 
-function targetNames(tags: readonly string[]): TargetNames {
-  return { local: tags.filter((tag) => !isRemoteName(tag)).map(newImageName), remote: tags.filter(isRemoteName) };
+function targetNames({ tags = [], platforms = [] }: BuildOptions, outputs: readonly Output[]): TargetNames {
+  // Of several platforms such a name stands for the list of all.
+  const stored = platforms.length > 1 ? [] : outputs.filter((output) => output.type === 'image' && output.isStored);
+  const named = stored.flatMap((output) => (output.type === 'image' ? output.names : []));
+  return {
+    local: [...tags.filter((tag) => !isRemoteName(tag)), ...named].map(newImageName),
+    remote: tags.filter(isRemoteName),
+  };
 }
 
 /** Writes the image, names it, and says so in Buildah's words. */
-async function commit(engine: Engine, o: BuildOptions, run: PlatformBuild, names: TargetNames): Promise<BuildResult> {
+async function commit(engine: Engine, o: BuildOptions, run: PlatformBuild, names: TargetNames): Promise<BuiltImage> {
   const { result, image } = run;
   const isLocal = names.local.length > 0 || names.remote.length === 0;
   const isTold = isLocal && o.layers !== true;
+  if (o.saveStages === true) await saveStages(engine, o, run);
   if (isTold) emitTransfer(engine, 'Getting image source signatures');
   const written = await image.write(result);
   if (isTold) emitCopies(engine, result.root.layers, written.configDigest);
   if (isLocal) await recordImage(engine, written, names.local, { created: image.createdOf(result.config) });
   for (const name of names.remote) await sendImage(engine, written.manifest, name, o);
-  engine.emit({ type: 'step-line', step: 'commit', text: `--> ${written.id.slice(0, 12)}` });
-  const known = engine.store.images.list().find(({ id }) => id === written.id)?.names ?? [];
-  return { id: written.id, manifest: written.manifest, names: known };
+  run.say('commit', `--> ${written.id.slice(0, 12)}`);
+  return { id: written.id, manifest: written.manifest, platform: run.platform };
 }
 
-function tellNames(engine: Engine, { names }: BuildResult): void {
+/** Puts the images into the list, if there is one, and tells the names. */
+async function finish(engine: Engine, o: BuildOptions, images: readonly BuiltImage[]): Promise<BuildResult> {
+  const last = images.at(-1)!;
+  const names = engine.store.images.list().find(({ id }) => id === last.id)?.names ?? [];
   for (const name of names) engine.emit({ type: 'step-line', step: 'commit', text: `Successfully tagged ${name}` });
+  if (o.manifest !== undefined) {
+    const entries = images.map(({ manifest }) => listEntry(engine, manifest));
+    const list = await extendList(engine, o.manifest, entries);
+    return { id: list.id, manifest: list.manifest, names: list.names, images };
+  }
+  if (images.length > 1 && names.length > 0) {
+    engine.emit({
+      type: 'warning',
+      text: `${images.length} platforms were built: ${names.join(', ')} now stands for ${formatPlatform(last.platform)}; --manifest NAME makes a list of all`,
+    });
+  }
+  return { id: last.id, manifest: last.manifest, names, images };
 }
 
 /** An image that only went elsewhere has no size here. */
@@ -99,10 +207,43 @@ function tellEnd(engine: Engine, { id, names }: BuildResult): void {
   engine.emit({ type: 'build-finished', at: Date.now(), ...(id === undefined ? {} : { id }), names, ...size });
 }
 
-function warnUnusedArguments(engine: Engine, request: BuildRequest, run: PlatformBuild): void {
-  const consumed = new Set(request.plan.global.declared.map(({ name }) => name));
-  for (const { final } of run.lowered.stages.values()) for (const name of consumedArgs(final)) consumed.add(name);
-  const unused = unusedBuildArgs(request.buildArgs, consumed);
+async function writeOutput(
+  engine: Engine,
+  o: BuildOptions,
+  output: Output,
+  runs: readonly PlatformBuild[],
+  images: readonly BuiltImage[],
+): Promise<void> {
+  switch (output.type) {
+    case 'cacheonly':
+      return;
+    case 'local': {
+      const isSplit = output.split ?? runs.length > 1;
+      for (const { result, platform } of runs) {
+        const folder = isSplit ? join(output.dest, formatPlatform(platform).replaceAll('/', '_')) : output.dest;
+        await exportDirectory(engine, await snapshotOf(engine, result.root), folder);
+      }
+      return;
+    }
+    case 'tar':
+      return exportTar(engine, await snapshotOf(engine, runs[0]!.result.root), output.dest);
+    default:
+      return exportImage(
+        engine,
+        images.map(({ manifest }) => manifest),
+        output,
+        o,
+      );
+  }
+}
+
+function warnUnusedArguments(engine: Engine, input: BuildInput, runs: readonly PlatformBuild[]): void {
+  const consumed = new Set<string>();
+  for (const { lowered, request } of runs) {
+    for (const { name } of request.plan.global.declared) consumed.add(name);
+    for (const { final } of lowered.stages.values()) for (const name of consumedArgs(final)) consumed.add(name);
+  }
+  const unused = unusedBuildArgs(input.buildArgs, consumed);
   if (unused.length === 0) return;
   const text = `[Warning] one or more build args were not consumed: [${unused.map(({ name }) => name).join(' ')}]`;
   engine.emit({ type: 'step-line', step: 'warning', text });
@@ -112,8 +253,8 @@ function warnUnusedArguments(engine: Engine, request: BuildRequest, run: Platfor
   }
 }
 
-function buildTimes(engine: Engine, o: BuildOptions, request: BuildRequest): ImageTimes {
-  const epoch = request.buildArgs.get('SOURCE_DATE_EPOCH') ?? engine.env['SOURCE_DATE_EPOCH'];
+function buildTimes(engine: Engine, o: BuildOptions, input: BuildInput): ImageTimes {
+  const epoch = input.buildArgs.get('SOURCE_DATE_EPOCH') ?? engine.env['SOURCE_DATE_EPOCH'];
   const isFromEpoch = o.timestamp === undefined && epoch !== undefined && epoch !== '';
   const sourceDateEpoch = o.sourceDateEpoch ?? (isFromEpoch ? epochOf(epoch) : undefined);
   return imageTimes({ timestamp: o.timestamp, sourceDateEpoch, rewriteTimestamp: o.rewriteTimestamp });

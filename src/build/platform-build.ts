@@ -12,14 +12,15 @@ import type { EvaluatedStage } from '../dockerfile/evaluate-plan.ts';
 import { type BuildOp, type LoweredBuild, lower } from '../dockerfile/lower.ts';
 import { type Stage, stageLabel } from '../dockerfile/stages.ts';
 import type { Vertex } from '../graph/graph.ts';
-import { formatPlatform } from '../spec/platform.ts';
+import type { PlannedStage } from '../report/event.ts';
+import { formatPlatform, type Platform } from '../spec/platform.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import type { BuildCache } from './build-cache.ts';
 import type { BuildRequest } from './build-request.ts';
 import { Origins } from './origins.ts';
 import { type BaseImage, StageBases } from './stage-base.ts';
 import { StageBuild, type StageResult } from './stage-build.ts';
-import { emitOfStage, plannedStages } from './stage-events.ts';
+import { emitOfStage } from './stage-events.ts';
 import { type LayerState, StageRoot } from './stage-root.ts';
 import { StepActions } from './step-actions.ts';
 import { configId, TargetImage } from './target-image.ts';
@@ -30,6 +31,8 @@ export interface PlatformBuildOptions {
   readonly request: BuildRequest;
   readonly times: ImageTimes;
   readonly cache: BuildCache;
+  /** `os/arch`, when it is one of several. */
+  readonly label: string | undefined;
 }
 
 export class PlatformBuild implements AsyncDisposable {
@@ -55,12 +58,6 @@ export class PlatformBuild implements AsyncDisposable {
       includeUnused: b.options.skipUnusedStages === false,
       resolveBase: (stage) => bases.resolve(stage),
     });
-    b.engine.emit({
-      type: 'build-started',
-      at: Date.now(),
-      platform: formatPlatform(b.request.platform),
-      stages: plannedStages(lowered.stages.values()),
-    });
     return new PlatformBuild(b, lowered, bases);
   }
 
@@ -80,12 +77,30 @@ export class PlatformBuild implements AsyncDisposable {
     this.#ignore = isIgnoring ? readIgnoreRules(ignoreFile) : undefined;
   }
 
+  get request(): BuildRequest {
+    return this.#b.request;
+  }
+
+  get platform(): Platform {
+    return this.#b.request.platform;
+  }
+
   get lowered(): LoweredBuild {
     return this.#lowered;
   }
 
   get hasRuns(): boolean {
     return this.#forecast.runs > 0;
+  }
+
+  /** What will be built, for displays. */
+  get plannedStages(): readonly PlannedStage[] {
+    const { label } = this.#b;
+    return [...this.#lowered.stages.values()].map(({ stage, steps }) => ({
+      id: this.#stageId(stage.index),
+      name: label === undefined ? stageLabel(stage) : `${label} ${stageLabel(stage)}`,
+      steps: steps.length + 1,
+    }));
   }
 
   /** What the target came to. @throws RangeError before its last vertex has run */
@@ -135,7 +150,7 @@ export class PlatformBuild implements AsyncDisposable {
   }
 
   #tellEnd(stage: number, outcome: 'built' | 'failed' | 'canceled'): void {
-    this.#b.engine.emit({ type: 'stage-finished', stage: `${stage}`, outcome, at: Date.now() });
+    this.#b.engine.emit({ type: 'stage-finished', stage: this.#stageId(stage), outcome, at: Date.now() });
   }
 
   #begin(evaluated: EvaluatedStage): void {
@@ -148,7 +163,7 @@ export class PlatformBuild implements AsyncDisposable {
     const bottom = parent === undefined ? this.#bases.bottomOf(stage) : undefined;
     engine.emit({
       type: 'step-line',
-      step: `${stage.index}.1`,
+      step: `${this.#stageId(stage.index)}.1`,
       text: `${prefix}STEP 1/${evaluated.steps.length + 1}: ${this.#fromText(stage, parent)}`,
     });
     const root = new StageRoot(engine, parent?.root ?? bottom!.layers, times.layer);
@@ -160,6 +175,7 @@ export class PlatformBuild implements AsyncDisposable {
         engine,
         evaluated,
         prefix,
+        id: this.#stageId(stage.index),
         layers: options.layers === true,
         format: options.format ?? 'oci',
         times,
@@ -206,7 +222,7 @@ export class PlatformBuild implements AsyncDisposable {
   }
 
   #engineOf({ index }: Stage): Engine {
-    return { ...this.#b.engine, emit: emitOfStage(this.#b.engine.emit, index) };
+    return { ...this.#b.engine, emit: emitOfStage(this.#b.engine.emit, this.#stageId(index)) };
   }
 
   #stage(index: number): EvaluatedStage {
@@ -223,10 +239,25 @@ export class PlatformBuild implements AsyncDisposable {
     return { state: this.#resultOf(index).root, name: stageLabel(this.#stage(index).stage) };
   }
 
-  /** `[2/3] ` when there is more than one stage to build. */
+  /** Says a line of Buildah's about this platform. */
+  say(step: string, text: string): void {
+    this.#b.engine.emit({ type: 'step-line', step, text: `${this.#platformPrefix}${text}` });
+  }
+
+  get #platformPrefix(): string {
+    return this.#b.label === undefined ? '' : `[${this.#b.label}] `;
+  }
+
+  /** Of a stage in events; the platform keeps those of several apart. */
+  #stageId(index: number): string {
+    return `${this.#b.label === undefined ? '' : `${this.#b.label} `}${index}`;
+  }
+
+  /** `[linux/arm64] ` when there are several platforms, `[2/3] ` when there is more than one stage to build. */
   #prefixOf(stage: Stage): string {
     const needed = [...this.#lowered.stages.keys()];
-    return needed.length > 1 ? `[${needed.indexOf(stage.index) + 1}/${needed.length}] ` : '';
+    const place = needed.length > 1 ? `[${needed.indexOf(stage.index) + 1}/${needed.length}] ` : '';
+    return `${this.#platformPrefix}${place}`;
   }
 
   /** Whether another stage that is built stands on this one. */
@@ -256,7 +287,7 @@ export class PlatformBuild implements AsyncDisposable {
     const [first] = options.tags ?? [];
     engine.emit({
       type: 'step-line',
-      step: `${this.#lowered.target}`,
+      step: this.#stageId(this.#lowered.target),
       text: `${prefix}${first === undefined ? 'COMMIT' : `COMMIT ${first}`}`,
     });
   }

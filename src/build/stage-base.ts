@@ -7,7 +7,7 @@ import type { Source, Stage } from '../dockerfile/stages.ts';
 import { BuilderError, located } from '../report/builder-error.ts';
 import { chainIdOfAll } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
-import { formatPlatform, platformScore } from '../spec/platform.ts';
+import { formatPlatform, type Platform, platformScore } from '../spec/platform.ts';
 import type { BuildRequest } from './build-request.ts';
 import { type LayerState, NO_LAYERS } from './stage-root.ts';
 
@@ -77,8 +77,8 @@ export class StageBases {
 
   /** For images that a stage stands on or reads from. */
   pullOptions(stage: Stage): PullOptions {
-    const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, pull, platform } = this.#o;
-    const wanted = stage.platform ?? platform;
+    const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, pull } = this.#o;
+    const wanted = this.#wantedPlatform(stage);
     return {
       ...(tlsVerify === undefined ? {} : { tlsVerify }),
       ...(certDir === undefined ? {} : { certDir }),
@@ -106,6 +106,10 @@ export class StageBases {
     );
   }
 
+  #wantedPlatform(stage: Stage): Platform | undefined {
+    return stage.platform ?? (this.#r.isPlatformAsked ? this.#r.platform : undefined);
+  }
+
   #pull(stage: Stage, reference: string): Promise<BaseImage> {
     const options = this.pullOptions(stage);
     const key = JSON.stringify([reference, options.platform]);
@@ -127,7 +131,7 @@ export class StageBases {
   }
 
   #warnPlatform(stage: Stage, { image, reference }: BaseImage): void {
-    const want = stage.platform ?? this.#o.platform;
+    const want = this.#wantedPlatform(stage);
     if (want === undefined || platformScore(want, image.config) !== undefined) return;
     this.#engine.emit({
       type: 'warning',

@@ -33,8 +33,10 @@ export interface StageResult {
 export interface StageBuildOptions {
   readonly engine: Engine;
   readonly evaluated: EvaluatedStage;
-  /** `[2/3] ` when there is more than one stage to build. */
+  /** What lines begin with: platform and stage, where there are several. */
   readonly prefix: string;
+  /** In events. */
+  readonly id: string;
   readonly layers: boolean;
   readonly format: ImageFormat;
   readonly times: ImageTimes;
@@ -78,7 +80,7 @@ export class StageBuild {
   }
 
   #say(text: string): void {
-    this.#o.engine.emit({ type: 'step-line', step: `${this.#o.evaluated.stage.index}`, text });
+    this.#o.engine.emit({ type: 'step-line', step: this.#o.id, text });
   }
 
   #sayId(imageId: string): void {
@@ -92,7 +94,7 @@ export class StageBuild {
     const number = index + 2;
     const total = evaluated.steps.length + 1;
     const isLast = number === total;
-    const id = `${evaluated.stage.index}.${number}`;
+    const id = `${this.#o.id}.${number}`;
     this.#line(number, total, step.stepText);
     engine.emit({ type: 'step-started', step: id, name: step.stepText, at: Date.now() });
     let outcome: 'ran' | 'cached' | 'failed' | 'canceled' = 'failed';

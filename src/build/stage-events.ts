@@ -1,21 +1,10 @@
-/** What a build tells of its stages, for displays that keep them apart. */
-import type { EvaluatedStage } from '../dockerfile/evaluate-plan.ts';
-import { stageLabel } from '../dockerfile/stages.ts';
-import type { Emit, PlannedStage } from '../report/event.ts';
+/** What code that knows no stages tells becomes that of one, for displays that keep stages apart. */
+import type { Emit } from '../report/event.ts';
 
-/** @param stages in the order of the file */
-export function plannedStages(stages: Iterable<EvaluatedStage>): PlannedStage[] {
-  return [...stages].map(({ stage, steps }) => ({
-    id: `${stage.index}`,
-    name: stageLabel(stage),
-    steps: steps.length + 1,
-  }));
-}
-
-/** Transfers, notes and warnings of code that knows no stages become those of one. */
-export function emitOfStage(emit: Emit, stage: number): Emit {
+/** @param stage as in the ids of its steps */
+export function emitOfStage(emit: Emit, stage: string): Emit {
   return (event) => {
     const isNameless = event.type === 'transfer' || event.type === 'note' || event.type === 'warning';
-    emit(isNameless ? { stage: `${stage}`, ...event } : event);
+    emit(isNameless ? { stage, ...event } : event);
   };
 }

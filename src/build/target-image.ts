@@ -88,6 +88,7 @@ export class TargetImage {
       edits.push(setLabel(name, value ?? ''));
       say(`LABEL "${name}"="${value ?? ''}"`);
     }
+    edits.push(...osEdits(o, config));
     if (o.identityLabel ?? !times.fixed) edits.push(setLabel(IDENTITY_LABEL, VERSION));
     const edited = applyEdits(config, edits);
     if (history.length === 0) return edited;
@@ -109,6 +110,18 @@ export class TargetImage {
     for (const name of o.unsetAnnotations ?? []) map = without(map, name);
     return map;
   }
+}
+
+/** A feature whose name ends with `-` is taken away. */
+function osEdits(o: BuildOptions, before: ImageConfig): EditConfig[] {
+  const edits: EditConfig[] = [];
+  const { osVersion } = o;
+  if (osVersion !== undefined) edits.push((config) => ({ ...config, 'os.version': osVersion }));
+  if (o.osFeatures === undefined) return edits;
+  const removed = new Set(o.osFeatures.filter((name) => name.endsWith('-')).map((name) => name.slice(0, -1)));
+  const added = o.osFeatures.filter((name) => !name.endsWith('-'));
+  const features = [...new Set([...(before['os.features'] ?? []), ...added])].filter((name) => !removed.has(name));
+  return [...edits, (config) => ({ ...config, 'os.features': features })];
 }
 
 /** Id of the image a config makes. */

@@ -90,7 +90,7 @@ export function writesIdFile({ flags }: CommandContext): boolean {
 /** Writes the files of `--iidfile`, `--iidfile-raw` and `--metadata-file`. None ends with a line feed. */
 export async function writeResultFiles(
   { flags }: CommandContext,
-  result: { readonly id: string; readonly manifest: Descriptor | undefined },
+  result: { readonly id: string; readonly manifest: Descriptor | undefined; readonly names?: readonly string[] },
 ): Promise<void> {
   const iidfile = flags.string('iidfile');
   const raw = flags.string('iidfile-raw');
@@ -98,11 +98,13 @@ export async function writeResultFiles(
   if (iidfile !== undefined) await writeFile(iidfile, `sha256:${result.id}`);
   if (raw !== undefined) await writeFile(raw, result.id);
   if (metadata === undefined) return;
+  const { names = [] } = result;
   const json = {
     'containerimage.config.digest': `sha256:${result.id}`,
     ...(result.manifest === undefined
       ? {}
       : { 'containerimage.descriptor': result.manifest, 'containerimage.digest': result.manifest.digest }),
+    ...(names.length === 0 ? {} : { 'image.name': names.join(',') }),
   };
   await writeFile(metadata, goJson(json, true));
 }

@@ -65,6 +65,15 @@ function retryOptions({ flags }: CommandContext): Pick<RegistryOptions, 'retries
 
 /** The platform asked for by `--platform`, or `--os`, `--arch` and `--variant`; undefined for the host's. */
 export async function platformOption(c: CommandContext): Promise<{ platform?: Platform }> {
+  const [platform, another] = await platformList(c);
+  if (another !== undefined) {
+    throw unsupportedFlag('--platform', c.command.name, 'several platforms at once; run it once for each');
+  }
+  return platform === undefined ? {} : { platform };
+}
+
+/** All platforms asked for, each once; empty for the host's. */
+export async function platformList(c: CommandContext): Promise<readonly Platform[]> {
   const { flags } = c;
   const [os, arch, variant] = [flags.string('os'), flags.string('arch'), flags.string('variant')];
   const wanted = flags.strings('platform') ?? [];
@@ -72,19 +81,16 @@ export async function platformOption(c: CommandContext): Promise<{ platform?: Pl
   if (wanted.length > 0 && isSplit) {
     throw new UsageError('invalid --platform may not be used with --os, --arch, or --variant');
   }
-  if (wanted.length > 1) {
-    throw unsupportedFlag('--platform', c.command.name, 'several platforms at once; run it once for each');
-  }
-  if (wanted.length === 0 && !isSplit) return {};
-  const { hostPlatform, parsePlatform } = await c.library();
+  if (wanted.length === 0 && !isSplit) return [];
+  const { formatPlatform, hostPlatform, parsePlatform } = await c.library();
   const host = hostPlatform();
-  const text =
-    wanted[0] ?? [os ?? 'linux', arch ?? host.architecture, variant].filter((part) => part !== undefined).join('/');
-  const platform = text === 'local' ? host : parsePlatform(text);
-  if (platform === undefined) {
+  const split = [os ?? 'linux', arch ?? host.architecture, variant].filter((part) => part !== undefined).join('/');
+  const platforms = (wanted.length > 0 ? wanted : [split]).map((text) => {
+    const platform = text === 'local' ? host : parsePlatform(text);
+    if (platform !== undefined) return platform;
     throw new UsageError(`invalid platform syntax for "${text}" (use OS/ARCH[/VARIANT][,...])`);
-  }
-  return { platform };
+  });
+  return [...new Map(platforms.map((platform) => [formatPlatform(platform), platform])).values()];
 }
 
 const POLICIES: Readonly<Record<string, PullPolicy>> = {

@@ -195,7 +195,10 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   readonly noCache?: boolean;
   readonly jobs?: number;
   readonly skipUnusedStages?: boolean;
-  readonly platform?: Platform;
+  /** The machine's own when empty. One image is built for each. */
+  readonly platforms?: readonly Platform[];
+  /** Name of a list that the images are put into; it is made when there is none. */
+  readonly manifest?: string;
   readonly from?: string;
   readonly pull?: PullPolicy;
   readonly format?: ImageFormat;
@@ -215,8 +218,21 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   /** Added to every RUN. */
   readonly mounts?: readonly string[];
   readonly run?: RunDefaults;
-  /** `DIR`, `-`, `type=local|tar,dest=…` */
+  /** `DIR`, `-`, `type=local|tar|oci|docker,dest=…`, `type=image|registry,name=…`, `type=cacheonly` */
   readonly outputs?: readonly string[];
+  /** Of what is sent elsewhere; layers in the store are never compressed. */
+  readonly compression?: Compression;
+  readonly compressionLevel?: number;
+  readonly forceCompression?: boolean;
+  /** Keep an image of every stage below the target. */
+  readonly saveStages?: boolean;
+  /** Label those with the stage's name and base. */
+  readonly stageLabels?: boolean;
+  /** `K[=V]`: labels of those alone. */
+  readonly layerLabels?: readonly string[];
+  readonly osVersion?: string;
+  /** A name that ends with `-` is taken away. */
+  readonly osFeatures?: readonly string[];
   readonly quiet?: boolean;
   /** What always happens: no container outlives a build. */
   readonly forceRm?: boolean;
@@ -224,11 +240,22 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   readonly rm?: boolean;
 }
 
+/** One image of a build. */
+export interface BuiltImage {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly manifest: Descriptor;
+  readonly platform: Platform;
+}
+
+/** What a build came to: its image, the last of several, or with `manifest` the list. */
 export interface BuildResult {
   /** 64 hex digits; undefined when nothing was committed. */
   readonly id: string | undefined;
   readonly manifest: Descriptor | undefined;
   readonly names: readonly string[];
+  /** In the order of the platforms. */
+  readonly images: readonly BuiltImage[];
 }
 
 /** One row of `images`. */

@@ -40,7 +40,9 @@ export const ERROR_CODES = {
   'copy.fetch-failed': 'A remote source of ADD cannot be fetched.',
   // spec
   'reference.invalid': 'An image reference is not well-formed.',
+  'manifest.not-a-list': 'A list of images was asked for, and the name is that of an image.',
   'manifest.invalid': 'A manifest, index or config is not well-formed.',
+  'platform.not-runnable': 'Programs of the platform cannot be run on this machine.',
   'platform.not-found': 'An index has no entry for the platform.',
   // registry
   'registry.unauthorized': 'The registry refuses the credentials, or wants some.',

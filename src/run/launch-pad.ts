@@ -181,6 +181,12 @@ export function launchError(failed: Message<'failed'>): BuilderError {
   return new BuilderError(
     early ? 'run.isolation-unavailable' : 'run.start-failed',
     `cannot ${failed.step}: ${failed.message}`,
-    { facts: failed.errno === undefined ? {} : { errno: failed.errno } },
+    {
+      facts: failed.errno === undefined ? {} : { errno: failed.errno },
+      ...(failed.errno === 'ENOEXEC' ? { hint: FOREIGN_PROGRAM } : {}),
+    },
   );
 }
+
+const FOREIGN_PROGRAM =
+  'the program is made for another kind of machine, or is a script without a #! line; for the former: apt-get install qemu-user-static binfmt-support';

@@ -3,10 +3,10 @@ import { open } from 'node:fs/promises';
 import type { BuildOptions, BuildResult } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
-import { formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
+import { compressionOptions, formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
 import { logFileOutput } from '../output/log-file-output.ts';
 import type { Output } from '../output/output.ts';
-import { platformOption, pullPolicy, registryOptions } from '../registry-options.ts';
+import { platformList, pullPolicy, registryOptions } from '../registry-options.ts';
 import { runDefaults } from '../run-defaults.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -42,9 +42,10 @@ async function buildTo(
   });
 }
 
-async function tellResult(c: CommandContext, { id, manifest }: BuildResult, to: Output | undefined): Promise<void> {
+async function tellResult(c: CommandContext, result: BuildResult, to: Output | undefined): Promise<void> {
+  const { id, manifest, names } = result;
   if (id === undefined) return;
-  await writeResultFiles(c, { id, manifest });
+  await writeResultFiles(c, { id, manifest, names });
   to?.write(`${id}\n`);
 }
 
@@ -54,10 +55,19 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
   const policy = pullPolicy(c, 'pull');
   const jobs = flags.int('jobs');
   if (jobs !== undefined && jobs < 0) throw new UsageError(`--jobs must not be negative: ${jobs}`);
+  if (flags.on('stage-labels') && !flags.on('save-stages')) {
+    throw new UsageError('--stage-labels requires --save-stages');
+  }
   const skipUnusedStages = flags.bool('skip-unused-stages');
   return {
     ...(args[0] === undefined ? {} : { context: args[0] }),
-    ...texts(c, { target: 'target', ignoreFile: 'ignorefile', from: 'from' }),
+    ...texts(c, {
+      target: 'target',
+      ignoreFile: 'ignorefile',
+      from: 'from',
+      manifest: 'manifest',
+      osVersion: 'os-version',
+    }),
     ...lists(c, {
       files: 'file',
       tags: 'tag',
@@ -71,6 +81,9 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       ssh: 'ssh',
       mounts: 'mount',
       outputs: 'output',
+      layerLabels: 'layer-label',
+      osFeatures: 'os-feature',
+      unsetAnnotations: 'unsetannotation',
     }),
     ...switches(c, {
       layers: 'layers',
@@ -79,18 +92,34 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       inheritAnnotations: 'inherit-annotations',
       rm: 'rm',
       forceRm: 'force-rm',
+      forceCompression: 'force-compression',
+      saveStages: 'save-stages',
+      stageLabels: 'stage-labels',
     }),
     ...(jobs === undefined ? {} : { jobs: jobs === 0 ? Number.POSITIVE_INFINITY : jobs }),
     ...(skipUnusedStages === undefined ? {} : { skipUnusedStages }),
     ...(policy === undefined ? {} : { pull: policy }),
     ...formatOption(c),
     ...imageOptions(c),
-    ...(await platformOption(c)),
+    ...(await platforms(c)),
+    ...compressionOptions(c),
     ...(await registryOptions(c)),
     ...(flags.on('quiet') || isQuietMode ? { quiet: true } : {}),
     run: runDefaults(c, 'build'),
     signal: c.signal,
   };
+}
+
+/** Files that name one image do not fit several. */
+async function platforms(c: CommandContext): Promise<Pick<BuildOptions, 'platforms'>> {
+  const wanted = await platformList(c);
+  for (const flag of ['iidfile', 'iidfile-raw', 'metadata-file']) {
+    const file = c.flags.string(flag);
+    if (wanted.length > 1 && file !== undefined) {
+      throw new UsageError(`building multiple images, but ${flag} "${file}" can only be used to store one image ID`);
+    }
+  }
+  return wanted.length === 0 ? {} : { platforms: wanted };
 }
 
 /** Working containers are kept for nobody unless steps are committed one by one. */

@@ -1,6 +1,6 @@
 /** Flags of `build`. */
 import { ignored, type Option, option, unsupported } from '../option.ts';
-import { FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS } from './image-flags.ts';
+import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS } from './image-flags.ts';
 import { PLATFORM_FLAGS, PULL_FLAGS, REFUSED_TRANSFER_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
 import { BUILD_RUN_FLAGS } from './run-flags.ts';
 
@@ -17,7 +17,9 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--build-arg-file strs FILE', 'file of K=V lines', { tier: 'P1', complete: 'file' }),
   option('--build-context strs NAME=PLACE', 'further context: directory, URL or image'),
   option('--ignorefile str FILE', 'another ignore file', { tier: 'P1', complete: 'file' }),
-  option('-o,--output strs DEST', 'export the files: DIR, -, type=local|tar,dest=…', { complete: 'directory' }),
+  option('-o,--output strs DEST', 'export: DIR, -, type=local|tar|oci|docker,dest=…, type=image|registry,name=…', {
+    complete: 'directory',
+  }),
   option('--from str IMAGE', 'replace the image of the first FROM', { complete: 'image' }),
   option('--env strs K[=V]', 'environment variable for the image'),
   option('--label strs K[=V]', 'label of the image'),
@@ -26,30 +28,32 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--inherit-annotations bool', 'keep annotations of the base', { tier: 'P1', default: 'true' }),
   option('--layers bool', 'commit each step and reuse earlier ones', { env: 'BUILDAH_LAYERS', default: 'false' }),
   option('--no-cache bool', 'reuse nothing'),
-  option('--jobs int N', 'stages to build at once; 0 is no limit'),
+  option('--jobs int N', 'steps to run at once; 0 is no limit'),
   option('--skip-unused-stages bool', 'leave out stages the target does not need', { default: 'true' }),
   option('--secret strs id=ID[,src=FILE]', 'secret for RUN --mount=type=secret'),
   option('--ssh strs ID[=SOCKET]', 'agent or keys for RUN --mount=type=ssh', { tier: 'P1' }),
   option('--mount strs SPEC', 'mount for every RUN', { tier: 'P1' }),
   option('--rm|--purge bool', 'remove working containers afterwards', { tier: 'P1', default: 'true' }),
   option('--force-rm bool', 'remove them after a failure too', { tier: 'P1' }),
+  option('--manifest str LIST', 'put the image, or that of each platform, into a list', { complete: 'image' }),
+  option('--save-stages bool', 'keep images of the stages below the target', { tier: 'P1' }),
+  option('--stage-labels bool', 'label those with name and base of the stage', { tier: 'P2' }),
+  option('--layer-label strs K[=V]', 'label of those images alone', { tier: 'P1' }),
+  option('--os-version str VERSION', 'version of the operating system', { tier: 'P2' }),
+  option('--os-feature strs NAME', 'feature of the operating system; NAME- takes it away', { tier: 'P2' }),
+  option('--force-compression bool', 'compress again what is compressed otherwise', { tier: 'P1' }),
   option('--logfile str FILE', 'write all output to a file', { tier: 'P1', complete: 'file' }),
   option('-q,--quiet bool', 'print the image id only'),
   PROGRESS_FLAG,
   // Buildah's build has no letter for the format: -f is the file.
   withoutLetter(FORMAT_FLAG),
-  ...IMAGE_FLAGS.filter((flag) => flag.name !== 'unsetannotation'),
+  ...IMAGE_FLAGS,
   ...PLATFORM_FLAGS,
   ...PULL_FLAGS,
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
   ...BUILD_RUN_FLAGS,
-  // Layers in the local store are never compressed, so asking for that changes nothing.
-  option('-D,--disable-compression bool', 'layers are not compressed', {
-    tier: 'P1',
-    hidden: true,
-    unsupported: ['true'],
-  }),
+  ...COMPRESSION_FLAGS,
   ...ignored('--compress bool', '--disable-content-trust bool', '--loglevel int'),
   ...REFUSED_IMAGE_FLAGS,
   ...REFUSED_TRANSFER_FLAGS,
@@ -59,23 +63,13 @@ export const BUILD_FLAGS: readonly Option[] = [
     '--cache-to strs',
     '--cache-ttl str',
     '--compat-volumes bool',
-    '--compression-format str',
-    '--compression-level str',
     '--cpp-flag strs',
-    '--force-compression bool',
     '--hooks-dir strs',
-    '--layer-label strs',
     '--log-rusage bool',
     '--logsplit bool',
-    '--manifest str',
-    '--os-feature strs',
-    '--os-version str',
     '--rusage-logfile str',
-    '--save-stages bool',
     '--source-policy-file str',
-    '--stage-labels bool',
     '--stdin bool',
-    '--unsetannotation csv',
   ),
 ];
 

@@ -1,0 +1,99 @@
+/** Lists of images: indexes in the store that are made here, entry by entry. */
+import { randomBytes } from 'node:crypto';
+import { BuilderError } from '../report/builder-error.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { ImageConfig } from '../spec/image-config.ts';
+import type { ImageIndex, Manifest } from '../spec/manifest.ts';
+import { isIndex, MEDIA } from '../spec/media-type.ts';
+import { normalizePlatform } from '../spec/platform.ts';
+import { type ImageRecord, withImage } from '../store/image-table.ts';
+import type { Engine } from './engine.ts';
+import { nowNanoseconds } from './image-times.ts';
+import { findImage, newImageName } from './local-image.ts';
+
+/**
+ * The stored list of that name; undefined when nothing has the name.
+ * @throws `manifest.not-a-list` when an image has it
+ */
+export function findList(engine: Engine, name: string): ImageRecord | undefined {
+  return listNamed(engine.store.images.list(), name);
+}
+
+function listNamed(images: readonly ImageRecord[], name: string): ImageRecord | undefined {
+  const record = findImage(images, name);
+  if (record === undefined || isIndex(record.manifest.mediaType)) return record;
+  throw new BuilderError('manifest.not-a-list', `${name} is an image, not a list of images`, {
+    hint: 'give the list another name, or remove the image first',
+  });
+}
+
+export function readList(engine: Engine, { manifest }: ImageRecord): ImageIndex {
+  return JSON.parse(engine.store.blobs.read(manifest.digest).toString('utf8')) as ImageIndex;
+}
+
+/** The entry a stored image gets in a list: its manifest's descriptor with the platform of its config. */
+export function listEntry(engine: Engine, { mediaType, digest, size }: Descriptor): Descriptor {
+  const { blobs } = engine.store;
+  const manifest = JSON.parse(blobs.read(digest).toString('utf8')) as Manifest;
+  const config = JSON.parse(blobs.read(manifest.config.digest).toString('utf8')) as ImageConfig;
+  const { os, architecture, variant, 'os.version': version, 'os.features': features } = config;
+  const platform = normalizePlatform({
+    os,
+    architecture,
+    ...(variant === undefined ? {} : { variant }),
+    ...(version === undefined ? {} : { 'os.version': version }),
+    ...(features === undefined ? {} : { 'os.features': features }),
+  });
+  return { mediaType, digest, size, platform };
+}
+
+/** Writes an index into the store, as yet without a name: a Docker list when every entry is a Docker image. */
+export function writeIndex(engine: Engine, index: Omit<ImageIndex, 'schemaVersion' | 'mediaType'>): Descriptor {
+  const { manifests, ...rest } = index;
+  const isDocker = manifests.length > 0 && manifests.every(({ mediaType }) => mediaType === MEDIA.dockerManifest);
+  const { annotations: _, ...bare } = rest;
+  const mediaType = isDocker ? MEDIA.dockerList : MEDIA.ociIndex;
+  // Docker's lists have no annotations.
+  const document: ImageIndex = { schemaVersion: 2, mediaType, ...(isDocker ? bare : rest), manifests };
+  const bytes = Buffer.from(JSON.stringify(document));
+  return { mediaType, digest: engine.store.blobs.put(bytes), size: bytes.length };
+}
+
+/**
+ * Puts entries into the list of that name, which is made when there is none. An entry takes the place of one with the
+ * same digest. The list keeps its id.
+ * @throws `manifest.not-a-list`
+ */
+export async function extendList(engine: Engine, name: string, entries: readonly Descriptor[]): Promise<ImageRecord> {
+  let record: ImageRecord | undefined;
+  // Read and written under one lock: two builds may extend one list at the same time.
+  await engine.store.images.edit((images) => {
+    const known = listNamed(images, name);
+    const before: Pick<ImageIndex, 'manifests' | 'annotations'> =
+      known === undefined ? { manifests: [] } : readList(engine, known);
+    const added = new Set<string>(entries.map(({ digest }) => digest));
+    const manifests = [...before.manifests.filter(({ digest }) => !added.has(digest)), ...entries];
+    record = {
+      id: known?.id ?? randomBytes(32).toString('hex'),
+      names: known?.names ?? [newImageName(name)],
+      manifest: writeIndex(engine, { ...before, manifests }),
+      created: known?.created ?? nowNanoseconds(),
+    };
+    engine.store.blobs.flush();
+    return withImage(images, record);
+  });
+  return record!;
+}
+
+/** Gives names to an index in the store; the names leave whatever had them before. */
+export async function nameList(engine: Engine, manifest: Descriptor, names: readonly string[]): Promise<ImageRecord> {
+  const record: ImageRecord = {
+    id: randomBytes(32).toString('hex'),
+    names: names.map(newImageName),
+    manifest,
+    created: nowNanoseconds(),
+  };
+  engine.store.blobs.flush();
+  await engine.store.images.put(record);
+  return record;
+}
