@@ -38,7 +38,8 @@ export async function buildCases(
     driver: rig.driver ?? 'overlay',
     layers,
     bases,
-    cases,
+    // What an ordinary user cannot have, it often cannot prepare either.
+    cases: cases.filter(({ onlyRoot }) => rig.account.kind === 'root' || onlyRoot === undefined),
     work,
     http: server.address,
   };

@@ -76,6 +76,9 @@ function contentOf(root: string, entry: TreeEntry): string {
   return Buffer.from(text).equals(bytes) ? JSON.stringify(text) : digest;
 }
 
-function word(text: string): string {
+/** Paths are bytes, one a character; those that are text are shown as text. */
+function word(bytes: string): string {
+  const decoded = Buffer.from(bytes, 'latin1').toString('utf8');
+  const text = Buffer.from(decoded).equals(Buffer.from(bytes, 'latin1')) ? decoded : bytes;
   return /[\s"]/.test(text) || text === '' ? JSON.stringify(text) : text;
 }
