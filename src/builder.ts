@@ -2,6 +2,7 @@
  * The façade of the library: `openBuilder` opens a store and gives the verbs. The command line is one user of it.
  */
 import { resolve } from 'node:path';
+import type { TargetList, TargetOutline } from './build/check.ts';
 import { editContainer, renameContainer, requireContainer } from './container/container-store.ts';
 import { type Engine, openEngine } from './container/engine.ts';
 import type { LayerInsightOptions } from './container/layer-insight.ts';
@@ -10,11 +11,13 @@ import type {
   BuilderOptions,
   BuildOptions,
   BuildResult,
+  CheckOptions,
   CommitOptions,
   CommitResult,
   ConfigChanges,
   ContainerSummary,
   CopyOptions,
+  DockerfileOptions,
   FromOptions,
   ImageSummary,
   InfoReport,
@@ -26,6 +29,7 @@ import type {
   RunOptions,
 } from './container/verb-options.ts';
 import type { WorkingContainer } from './container/working-container.ts';
+import type { CheckReport } from './dockerfile/lint/check.ts';
 import type { ImageInsight } from './insight/image-insight.ts';
 import { silent } from './report/event.ts';
 import type { ExitStatus } from './spec/process-spec.ts';
@@ -77,6 +81,12 @@ export interface Builder extends AsyncDisposable {
   push(image: string, destination?: string, o?: PushOptions): Promise<{ readonly digest: string }>;
   login(registry: string, o: LoginOptions): Promise<void>;
   build(o: BuildOptions): Promise<BuildResult>;
+  /** What is wrong with the Dockerfiles of a context, one report each. No base image is looked at. */
+  check(o?: CheckOptions): Promise<readonly CheckReport[]>;
+  /** The stages a Dockerfile can build. */
+  listTargets(o?: DockerfileOptions): Promise<TargetList>;
+  /** The arguments, secrets, agents and caches a target takes. */
+  outlineTarget(o?: DockerfileOptions): Promise<TargetOutline>;
   info(): Promise<InfoReport>;
 }
 
@@ -169,6 +179,18 @@ function builderOn(engine: Engine): Builder {
     build: async (options) => {
       await requireNamespace(engine);
       return (await import('./build/build.ts')).build(engine, options);
+    },
+    check: async (options = {}) => {
+      const { check, placeIn } = await import('./build/check.ts');
+      return check(placeIn(engine), options);
+    },
+    listTargets: async (options = {}) => {
+      const { listTargetsOf, placeIn } = await import('./build/check.ts');
+      return listTargetsOf(placeIn(engine), options);
+    },
+    outlineTarget: async (options = {}) => {
+      const { outlineTargetOf, placeIn } = await import('./build/check.ts');
+      return outlineTargetOf(placeIn(engine), options);
     },
     info: async () => (await import('./container/info.ts')).info(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),

@@ -33,6 +33,23 @@ export type {
 } from './container/verb-options.ts';
 export type { BaseImage, RunDefaults, WorkingContainer } from './container/working-container.ts';
 export { getLogin, logout } from './credentials.ts';
+export {
+  type CheckFinding,
+  type CheckOptions,
+  type CheckReport,
+  type CheckTextOptions,
+  check,
+  checkDockerfile,
+  type DockerfileOptions,
+  listTargets,
+  type OutlineArg,
+  type OutlineCache,
+  type OutlineRequirement,
+  outlineTarget,
+  type TargetEntry,
+  type TargetList,
+  type TargetOutline,
+} from './dockerfile-queries.ts';
 export { type HostCheck, type HostReport, hostReport } from './host-report.ts';
 export type { ImageInsight, LayerFile, LayerInsight, WastedFile } from './insight/image-insight.ts';
 export { BuilderError, isBuilderError } from './report/builder-error.ts';

@@ -27,7 +27,12 @@ export async function openContext(
     const fetched = await fetchContext(engine, text, dir);
     return { dir: fetched.dir, file: fetched.file, isLocal: false };
   }
-  const path = resolve(engine.cwd, text ?? '.');
+  return openLocalContext(engine.cwd, text);
+}
+
+/** A directory of this machine, or a Containerfile in one. @throws `context.invalid` */
+export function openLocalContext(cwd: string, text: string | undefined): BuildContext {
+  const path = resolve(cwd, text ?? '.');
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined)
     throw new BuilderError('context.invalid', `the build context ${JSON.stringify(text)} does not exist`);

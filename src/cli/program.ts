@@ -3,7 +3,7 @@
  * file costs no engine. To add a command: a row here and a file in `commands/`.
  */
 import type { Command, Positionals } from './command.ts';
-import { BUILD_FLAGS } from './flags/build-flags.ts';
+import { BUILD_FLAGS, CHECK_FLAGS } from './flags/build-flags.ts';
 import { ADD_FLAGS, COMMIT_FLAGS, CONFIG_FLAGS, COPY_FLAGS, FROM_FLAGS, RUN_FLAGS } from './flags/container-flags.ts';
 import {
   CONTAINERS_FLAGS,
@@ -50,6 +50,19 @@ export const COMMANDS: readonly Command[] = [
     options: BUILD_FLAGS,
     examples: ['build -t app .', 'build --layers --target test .', 'build -f Containerfile.debug -t app:debug .'],
     load: async () => (await import('./commands/build.ts')).build,
+  }),
+  row({
+    name: 'check',
+    summary: 'Find mistakes in a Containerfile without building it',
+    usage: '[CONTEXT]',
+    description:
+      'Tells what a build would refuse, and what the lint rules find. CONTEXT is as for build. Nothing is pulled or ' +
+      'run. The exit code is 1 when there is something to tell.',
+    positionals: { ...words(0, 1), complete: 'directory' },
+    interspersed: true,
+    options: CHECK_FLAGS,
+    examples: ['check .', 'check -f Containerfile --rules strict', 'check --format sarif . > check.sarif'],
+    load: async () => (await import('./commands/check.ts')).check,
   }),
   row({
     name: 'from',

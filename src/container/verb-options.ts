@@ -171,6 +171,30 @@ export interface PushOptions extends RegistryOptions, Cancellable {
   readonly quiet?: boolean;
 }
 
+/** What to read for questions about a Dockerfile that is not built. */
+export interface DockerfileOptions extends Cancellable {
+  /** Directory, Containerfile path, URL, git URL or `-`; default the current directory. */
+  readonly context?: string;
+  readonly files?: readonly string[];
+  readonly target?: string;
+  /** `K=V`, or bare `K` from the environment. */
+  readonly buildArgs?: readonly string[];
+  readonly buildArgFiles?: readonly string[];
+  /** `name=place`: only the names count. */
+  readonly buildContexts?: readonly string[];
+  readonly ignoreFile?: string;
+  readonly platform?: Platform;
+}
+
+export interface CheckOptions extends DockerfileOptions {
+  /**
+   * Rules beyond BuildKit's: `recommended` (the default), `strict`, names, or hadolint's numbers; `buildkit` for none.
+   */
+  readonly rules?: readonly string[];
+  /** Each file by itself; otherwise several are one, as in a build. */
+  readonly separately?: boolean;
+}
+
 export interface BuildOptions extends RegistryOptions, Cancellable {
   /** Directory, Containerfile path, URL, git URL or `-`; default the current directory. */
   readonly context?: string;

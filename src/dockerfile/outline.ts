@@ -43,14 +43,20 @@ export interface OutlineRequirement {
   readonly span: Span;
 }
 
+export interface OutlineCache {
+  readonly id: string;
+  readonly span: Span;
+}
+
 export interface Outline {
   readonly target: TargetEntry;
   readonly args: readonly OutlineArg[];
   readonly secrets: readonly OutlineRequirement[];
   readonly ssh: readonly OutlineRequirement[];
+  readonly caches: readonly OutlineCache[];
 }
 
-/** Arguments, secrets and agents that a target and the stages it needs take, each name once, in order. */
+/** Arguments, secrets, agents and caches that a target and the stages it needs take, each name once, in order. */
 export function outline(plan: StagePlan, evaluated: readonly EvaluatedStage[], target: number): Outline {
   const needed = neededStages(plan, target);
   const stages = evaluated.filter(({ stage }) => needed.includes(stage.index));
@@ -59,6 +65,7 @@ export function outline(plan: StagePlan, evaluated: readonly EvaluatedStage[], t
     args: outlineArgs(plan, stages),
     secrets: requirements(stages, 'secret'),
     ssh: requirements(stages, 'ssh'),
+    caches: cachesOf(stages),
   };
 }
 
@@ -88,6 +95,17 @@ function requirements(stages: readonly EvaluatedStage[], type: 'secret' | 'ssh')
       if (mount.type !== type) continue;
       const required = mount.required || (found.get(mount.id)?.required ?? false);
       found.set(mount.id, { id: mount.id, required, span: found.get(mount.id)?.span ?? mount.span });
+    }
+  }
+  return [...found.values()];
+}
+
+function cachesOf(stages: readonly EvaluatedStage[]): OutlineCache[] {
+  const found = new Map<string, OutlineCache>();
+  for (const { step } of stages.flatMap(({ steps }) => steps)) {
+    if (step.kind !== 'run') continue;
+    for (const mount of step.mounts) {
+      if (mount.type === 'cache' && !found.has(mount.id)) found.set(mount.id, { id: mount.id, span: mount.span });
     }
   }
   return [...found.values()];

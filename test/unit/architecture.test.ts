@@ -20,6 +20,7 @@ const RINGS: readonly (readonly string[])[] = [
   ['container'],
   ['build'],
   ['builder.ts', 'credentials.ts', 'host-report.ts'],
+  ['dockerfile-queries.ts'],
   ['index.ts'],
   ['cli'],
 ];

@@ -12,6 +12,11 @@ import { UsageError } from '../usage-error.ts';
 
 export async function build(c: CommandContext): Promise<number> {
   const { flags } = c;
+  if (flags.given('call') || flags.given('check')) {
+    const { answerCall, callOf } = await import('./call.ts');
+    const call = callOf(c);
+    if (call !== undefined) return await answerCall(c, call);
+  }
   const mode = progressMode(c);
   const options = await buildOptions(c, mode === 'quiet');
   const logfile = flags.string('logfile');

@@ -9,14 +9,37 @@ export const PROGRESS_FLAG = option('--progress str MODE', 'auto, tty, plain, js
   choices: ['auto', 'tty', 'plain', 'json', 'quiet'],
 });
 
-export const BUILD_FLAGS: readonly Option[] = [
-  option('-f,--file csv PATH', 'Containerfile; - is standard input; repeatable', { complete: 'file' }),
-  option('-t,--tag strs NAME', 'name of the image; repeatable'),
-  option('--target str STAGE', 'stop after this stage', { complete: 'stage' }),
+const FILE = option('-f,--file csv PATH', 'Containerfile; - is standard input; repeatable', { complete: 'file' });
+
+const ARGUMENT_FLAGS: readonly Option[] = [
   option('--build-arg strs K[=V]', 'value of an ARG; without =V from the environment'),
   option('--build-arg-file strs FILE', 'file of K=V lines', { tier: 'P1', complete: 'file' }),
   option('--build-context strs NAME=PLACE', 'further context: directory, URL or image'),
   option('--ignorefile str FILE', 'another ignore file', { tier: 'P1', complete: 'file' }),
+];
+
+export const CHECK_FLAGS: readonly Option[] = [
+  { ...FILE, summary: 'Containerfile; - is standard input; each of several by itself' },
+  option('--format str FORMAT', 'text, json or sarif', { default: 'text', choices: ['text', 'json', 'sarif'] }),
+  option('--rules csv RULE', "rules beyond BuildKit's: recommended, strict, buildkit (none), names", {
+    default: 'recommended',
+  }),
+  option('--target str STAGE', 'check this stage and what it needs', { complete: 'stage' }),
+  ...ARGUMENT_FLAGS,
+  ...PLATFORM_FLAGS,
+];
+
+export const BUILD_FLAGS: readonly Option[] = [
+  FILE,
+  option('-t,--tag strs NAME', 'name of the image; repeatable'),
+  option('--target str STAGE', 'stop after this stage', { complete: 'stage' }),
+  ...ARGUMENT_FLAGS,
+  option('--check bool', 'check the Containerfile and build nothing; short for --call=check'),
+  option('--call str METHOD', 'build, check, outline or targets[,format=json]', {
+    tier: 'P1',
+    default: 'build',
+    choices: ['build', 'check', 'outline', 'targets'],
+  }),
   option('-o,--output strs DEST', 'export: DIR, -, type=local|tar|oci|docker,dest=…, type=image|registry,name=…', {
     complete: 'directory',
   }),
