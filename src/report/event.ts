@@ -1,5 +1,8 @@
 /** What happens, as data. Displays, logs, JSON and tests are readers of this stream. */
+import type { BuildTimings } from './build-timings.ts';
 import type { Diagnostic } from './diagnostic.ts';
+import type { Span } from './source-file.ts';
+import type { PhaseName, StepOutcome } from './step-phase.ts';
 
 /** A stage that will be built. Its steps have the ids `STAGE.NUMBER`, counted from 1, FROM being the first. */
 export interface PlannedStage {
@@ -8,6 +11,19 @@ export interface PlannedStage {
   /** Its name in the Dockerfile, or its number. */
   readonly name: string;
   readonly steps: number;
+}
+
+/** A step that will be built, and those it waits for. */
+export interface PlannedStep {
+  /** `STAGE.NUMBER` */
+  readonly id: string;
+  /** Id of its stage. */
+  readonly stage: string;
+  /** The instruction with its variables filled in. */
+  readonly name: string;
+  /** Ids of steps that must be done first. */
+  readonly needs: readonly string[];
+  readonly span?: Span;
 }
 
 export type BuildEvent =
@@ -36,6 +52,19 @@ export type BuildEvent =
       /** Bytes of all layers, as they are stored. */
       readonly sizeBytes?: number;
     }
+  /** Before any step of a graph: all of its steps, in the order of the file. */
+  | { readonly type: 'steps-planned'; readonly steps: readonly PlannedStep[] }
+  /** What a build or one of its steps did for a while. Told when it is over, also when it failed. */
+  | {
+      readonly type: 'phase';
+      readonly phase: PhaseName;
+      /** Absent for what belongs to the whole build. The last step of a stage may still be sealed after it finished. */
+      readonly step?: string;
+      readonly startedAt: number;
+      readonly at: number;
+    }
+  /** Where the time went. Once, last of all, when it was asked for; also after a failure. */
+  | { readonly type: 'timings'; readonly timings: BuildTimings }
   | { readonly type: 'step-started'; readonly step: string; readonly name: string; readonly at: number }
   /** A line Buildah prints on standard output while it works: `STEP 1/3: …`, `--> 0123456789ab`, `COMMIT name`. */
   | { readonly type: 'step-line'; readonly step: string; readonly text: string }
@@ -48,8 +77,12 @@ export type BuildEvent =
   | {
       readonly type: 'step-finished';
       readonly step: string;
-      readonly outcome: 'ran' | 'cached' | 'failed' | 'canceled';
+      readonly outcome: StepOutcome;
       readonly at: number;
+      /** Digest of everything the step read; only steps that are remembered have one. */
+      readonly key?: string;
+      /** Why nothing remembered fitted, where that is known and was asked for. */
+      readonly missed?: string;
     }
   | {
       readonly type: 'transfer';

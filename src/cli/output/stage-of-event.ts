@@ -16,7 +16,11 @@ export function stageOfEvent(event: BuildEvent): string | undefined {
     case 'note':
     case 'warning':
       return event.stage;
+    case 'phase':
+      return event.step?.replace(/\.\d+$/, '');
     case 'build-started':
+    case 'steps-planned':
+    case 'timings':
     case 'build-finished':
     case 'diagnostic':
       return undefined;
