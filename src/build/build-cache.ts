@@ -7,6 +7,7 @@ import type { Engine } from '../container/engine.ts';
 import type { StepResult } from '../container/step-result.ts';
 import { type Digest, digestOf } from '../spec/digest.ts';
 import type { StepInput } from '../store/step-table.ts';
+import { explainMiss, type RememberedInputs } from './explain-miss.ts';
 
 /** Bump when the meaning of keys or results changes: old records then never match. */
 const KEY_VERSION = '1';
@@ -26,14 +27,19 @@ export class BuildCache {
   readonly #engine: Engine;
   readonly #reads: boolean;
   readonly #writes: boolean;
+  readonly #explains: boolean;
+  readonly #missed = new Map<Digest, string>();
+  /** Inputs of all steps earlier builds left, read when the first step misses. */
+  #remembered: readonly RememberedInputs[] | undefined;
   /** Steps of this build by key: of two equal ones, one is run. */
   readonly #ofThisBuild = new Map<Digest, Promise<StepResult>>();
 
-  /** @param o reads: results of earlier builds count; writes: results are kept for later ones */
-  constructor(engine: Engine, o: { reads: boolean; writes: boolean }) {
+  /** @param o reads: results of earlier builds count; writes: results are kept for later ones; explains: misses too */
+  constructor(engine: Engine, o: { reads: boolean; writes: boolean; explains?: boolean }) {
     this.#engine = engine;
     this.#reads = o.reads;
     this.#writes = o.writes;
+    this.#explains = o.explains === true;
   }
 
   /**
@@ -51,12 +57,27 @@ export class BuildCache {
       const known = await this.#lookup(key);
       if (known !== undefined) return known;
       isFresh = true;
+      if (this.#explains) this.#missed.set(key.digest, this.#explanation(key));
       const result = await make();
       this.#save(key, result);
       return result;
     })();
     this.#ofThisBuild.set(key.digest, work);
     return { result: await work, isFresh };
+  }
+
+  /** Why a step had to be run, if misses are explained. */
+  explainMiss(key: StepKey): string | undefined {
+    return this.#missed.get(key.digest);
+  }
+
+  #explanation(key: StepKey): string {
+    if (!this.#reads) return 'the cache was not asked';
+    this.#remembered ??= [...this.#engine.store.steps.list()].map(({ record }) => ({
+      savedAt: record.savedAt,
+      inputs: record.inputs,
+    }));
+    return explainMiss(key.inputs, this.#remembered);
   }
 
   /** A result whose snapshot still exists. */

@@ -25,6 +25,7 @@ import { requireRunnable } from './emulation.ts';
 import { exportImage } from './export-image.ts';
 import { exportDirectory, exportTar } from './export-rootfs.ts';
 import { type Output, parseOutput } from './output.ts';
+import { inPhase } from './phase.ts';
 import { PlatformBuild } from './platform-build.ts';
 import { saveStages } from './saved-stages.ts';
 import { snapshotOf } from './stage-root.ts';
@@ -53,6 +54,7 @@ export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult
     platform: runs.map(({ platform }) => formatPlatform(platform)).join(','),
     stages: runs.flatMap(({ plannedStages }) => plannedStages),
   });
+  engine.emit({ type: 'steps-planned', steps: runs.flatMap(({ plannedSteps }) => plannedSteps) });
   await runAll(engine, o, runs, cancel);
   if (outputs.length > 0 && outputs.every(({ type }) => type === 'cacheonly')) {
     const nothing: BuildResult = { id: undefined, manifest: undefined, names: [], images: [] };
@@ -63,7 +65,9 @@ export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult
   for (const run of runs) images.push(await commit(engine, o, run, names));
   warnUnusedArguments(engine, input, runs);
   const result = await finish(engine, o, images);
-  for (const output of outputs) await writeOutput(engine, o, output, runs, images);
+  for (const output of outputs) {
+    await inPhase(engine.emit, 'export', undefined, () => writeOutput(engine, o, output, runs, images));
+  }
   tellEnd(engine, result);
   return result;
 }
@@ -173,10 +177,15 @@ async function commit(engine: Engine, o: BuildOptions, run: PlatformBuild, names
   const isTold = isLocal && o.layers !== true;
   if (o.saveStages === true) await saveStages(engine, o, run);
   if (isTold) emitTransfer(engine, 'Getting image source signatures');
-  const written = await image.write(result);
-  if (isTold) emitCopies(engine, result.root.layers, written.configDigest);
-  if (isLocal) await recordImage(engine, written, names.local, { created: image.createdOf(result.config) });
-  for (const name of names.remote) await sendImage(engine, written.manifest, name, o);
+  const written = await inPhase(engine.emit, 'commit', undefined, async () => {
+    const made = await image.write(result);
+    if (isTold) emitCopies(engine, result.root.layers, made.configDigest);
+    if (isLocal) await recordImage(engine, made, names.local, { created: image.createdOf(result.config) });
+    return made;
+  });
+  for (const name of names.remote) {
+    await inPhase(engine.emit, 'push', undefined, () => sendImage(engine, written.manifest, name, o));
+  }
   run.say('commit', `--> ${written.id.slice(0, 12)}`);
   return { id: written.id, manifest: written.manifest, platform: run.platform };
 }

@@ -12,7 +12,7 @@ import type { EvaluatedStage } from '../dockerfile/evaluate-plan.ts';
 import { type BuildOp, type LoweredBuild, lower } from '../dockerfile/lower.ts';
 import { type Stage, stageLabel } from '../dockerfile/stages.ts';
 import type { Vertex } from '../graph/graph.ts';
-import type { PlannedStage } from '../report/event.ts';
+import type { PlannedStage, PlannedStep } from '../report/event.ts';
 import { formatPlatform, type Platform } from '../spec/platform.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import type { BuildCache } from './build-cache.ts';
@@ -20,7 +20,7 @@ import type { BuildRequest } from './build-request.ts';
 import { Origins } from './origins.ts';
 import { type BaseImage, StageBases } from './stage-base.ts';
 import { StageBuild, type StageResult } from './stage-build.ts';
-import { emitOfStage } from './stage-events.ts';
+import { emitOfStage, plannedSteps } from './stage-events.ts';
 import { type LayerState, StageRoot } from './stage-root.ts';
 import { StepActions } from './step-actions.ts';
 import { configId, TargetImage } from './target-image.ts';
@@ -51,7 +51,7 @@ export class PlatformBuild implements AsyncDisposable {
 
   /** Looks the base images up and lowers the file. @throws what `lower` and pulling throw */
   static async plan(b: PlatformBuildOptions): Promise<PlatformBuild> {
-    const bases = new StageBases(b.engine, b.options, b.request);
+    const bases = new StageBases(b.engine, b.options, b.request, (index) => stageIdOf(b, index));
     const lowered = await lower(b.request.plan, {
       target: b.request.target,
       buildArgs: b.request.buildArgs,
@@ -101,6 +101,10 @@ export class PlatformBuild implements AsyncDisposable {
       name: label === undefined ? stageLabel(stage) : `${label} ${stageLabel(stage)}`,
       steps: steps.length + 1,
     }));
+  }
+
+  get plannedSteps(): readonly PlannedStep[] {
+    return plannedSteps(this.#lowered, (index) => this.#stageId(index));
   }
 
   /** What the target came to. @throws RangeError before its last vertex has run */
@@ -248,9 +252,8 @@ export class PlatformBuild implements AsyncDisposable {
     return this.#b.label === undefined ? '' : `[${this.#b.label}] `;
   }
 
-  /** Of a stage in events; the platform keeps those of several apart. */
   #stageId(index: number): string {
-    return `${this.#b.label === undefined ? '' : `${this.#b.label} `}${index}`;
+    return stageIdOf(this.#b, index);
   }
 
   /** `[linux/arm64] ` when there are several platforms, `[2/3] ` when there is more than one stage to build. */
@@ -302,4 +305,9 @@ export class PlatformBuild implements AsyncDisposable {
     this.#statCache?.save();
     await this.#cleanup[Symbol.asyncDispose]();
   }
+}
+
+/** Of a stage in events; the platform keeps those of several apart. */
+function stageIdOf({ label }: Pick<PlatformBuildOptions, 'label'>, index: number): string {
+  return `${label === undefined ? '' : `${label} `}${index}`;
 }

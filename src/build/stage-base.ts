@@ -9,6 +9,7 @@ import { chainIdOfAll } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import { formatPlatform, type Platform, platformScore } from '../spec/platform.ts';
 import type { BuildRequest } from './build-request.ts';
+import { inPhase } from './phase.ts';
 import { type LayerState, NO_LAYERS } from './stage-root.ts';
 
 /** An image a stage stands on. */
@@ -32,10 +33,13 @@ export class StageBases {
   readonly #engine: Engine;
   readonly #o: BuildOptions;
   readonly #r: BuildRequest;
+  readonly #stageId: (index: number) => string;
   readonly #pulled = new Map<string, Promise<BaseImage>>();
   readonly #images = new Map<number, BaseImage>();
 
-  constructor(engine: Engine, o: BuildOptions, request: BuildRequest) {
+  /** @param stageId id of a stage in events, by its index */
+  constructor(engine: Engine, o: BuildOptions, request: BuildRequest, stageId: (index: number) => string) {
+    this.#stageId = stageId;
     this.#engine = engine;
     this.#o = o;
     this.#r = request;
@@ -123,7 +127,9 @@ export class StageBases {
 
   async #load(stage: Stage, reference: string, options: PullOptions): Promise<BaseImage> {
     try {
-      const { record, name } = await pullImage(this.#engine, reference, options);
+      const { emit } = this.#engine;
+      const pull = () => pullImage(this.#engine, reference, options);
+      const { record, name } = await inPhase(emit, 'pull', `${this.#stageId(stage.index)}.1`, pull);
       return { image: loadImage(this.#engine, record), name, reference };
     } catch (error) {
       throw located(error, stage.from.span);

@@ -9,13 +9,16 @@ import type { StageState } from '../dockerfile/stage-state.ts';
 import type { Step } from '../dockerfile/step.ts';
 import { serializeConfig } from '../image/serialize-config.ts';
 import { isBuilderError, located } from '../report/builder-error.ts';
+import type { PhaseName, StepOutcome } from '../report/step-phase.ts';
 import { chainIdOf, digestOf, hexOf } from '../spec/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import type { ImageFormat } from '../spec/media-type.ts';
+import type { StepInput } from '../store/step-table.ts';
 import type { BuildCache, StepKey } from './build-cache.ts';
 import { layOver, makeLinkedLayer } from './linked-layer.ts';
+import { inPhase } from './phase.ts';
 import type { LayerState, StageRoot } from './stage-root.ts';
-import type { StepActions } from './step-actions.ts';
+import type { FileStep, StepActions } from './step-actions.ts';
 import { configInputs, stepKey } from './step-inputs.ts';
 
 /** What a stage came to. */
@@ -68,6 +71,8 @@ interface Progress {
 export class StageBuild {
   readonly #o: StageBuildOptions;
   readonly #progress: Progress;
+  /** Of the step that runs; undefined while it is not known, and for steps that are not remembered. */
+  #key: StepKey | undefined;
 
   constructor(o: StageBuildOptions) {
     this.#o = o;
@@ -97,7 +102,8 @@ export class StageBuild {
     const id = `${this.#o.id}.${number}`;
     this.#line(number, total, step.stepText);
     engine.emit({ type: 'step-started', step: id, name: step.stepText, at: Date.now() });
-    let outcome: 'ran' | 'cached' | 'failed' | 'canceled' = 'failed';
+    let outcome: StepOutcome = 'failed';
+    this.#key = undefined;
     try {
       outcome = await (layers ? this.#remembered(step, after, id, isLast) : this.#plain(step, after, id, isLast));
     } catch (error) {
@@ -105,7 +111,7 @@ export class StageBuild {
       if (engine.signal?.aborted === true) outcome = 'canceled';
       throw stepFailure(error, step);
     } finally {
-      engine.emit({ type: 'step-finished', step: id, outcome, at: Date.now() });
+      engine.emit({ type: 'step-finished', step: id, outcome, at: Date.now(), ...this.#keyFacts(outcome) });
     }
   }
 
@@ -117,10 +123,8 @@ export class StageBuild {
       case 'run':
       case 'copy':
       case 'add': {
-        const prepared = await actions.prepare(step, root, false);
-        text = isLinked(step)
-          ? await this.#layOver((rootPath) => prepared.act(rootPath, id))
-          : await prepared.act(await root.writable(), id);
+        const act = (await this.#prepare(step, id, false)).act;
+        text = isLinked(step) ? await this.#layOver(act) : await act(await this.#writable(id));
         this.#progress.isTouched = true;
         break;
       }
@@ -168,6 +172,7 @@ export class StageBuild {
       { name: 'instruction', value: step.createdBy },
       ...this.#timeInputs(),
     ]);
+    this.#key = key;
     const { result, isFresh } = await cache.resolve(key, async () => ({
       layer: undefined,
       snapshot: undefined,
@@ -179,18 +184,15 @@ export class StageBuild {
     return isFresh ? 'ran' : 'cached';
   }
 
-  async #rememberedLayer(
-    step: Extract<Step, { kind: 'run' | 'copy' | 'add' | 'workdir' }>,
-    next: StageState,
-    id: string,
-  ): Promise<'ran' | 'cached'> {
-    const { cache, root, actions } = this.#o;
-    const prepared = await actions.prepare(step, root, true);
-    const key: StepKey = stepKey([...prepared.inputs, ...this.#timeInputs()]);
-    if (isLinked(step)) return this.#rememberedLink(key, (rootPath) => prepared.act(rootPath, id), next);
+  async #rememberedLayer(step: FileStep, next: StageState, id: string): Promise<'ran' | 'cached'> {
+    const { cache, root } = this.#o;
+    const { inputs, act } = await this.#prepare(step, id, true);
+    const key: StepKey = stepKey([...inputs, ...this.#timeInputs()]);
+    this.#key = key;
+    if (isLinked(step)) return this.#rememberedLink(key, act, next);
     const { result, isFresh } = await cache.resolve(key, async () => {
-      const text = await prepared.act(await root.writable(), id);
-      const layer = await root.seal(step.kind !== 'workdir');
+      const text = await act(await this.#writable(id));
+      const layer = await this.#phase('seal', id, () => root.seal(step.kind !== 'workdir'));
       const { snapshot, chain } = root.state;
       return { layer, snapshot, chain, history: this.#entry(text, layer === undefined, true) };
     });
@@ -217,6 +219,35 @@ export class StageBuild {
     this.#progress.history.push({ ...made, ...(comment === undefined ? {} : { comment }) });
     this.#progress.state = next;
     return isFresh ? 'ran' : 'cached';
+  }
+
+  /** Finds what the step reads. Its `act` tells how long it took. */
+  async #prepare(
+    step: FileStep,
+    id: string,
+    keyed: boolean,
+  ): Promise<{ readonly inputs: readonly StepInput[]; readonly act: (rootPath: string) => Promise<string> }> {
+    const { actions, root } = this.#o;
+    const { inputs, act } = await this.#phase('prepare', id, () => actions.prepare(step, root, keyed));
+    const phase = step.kind === 'run' ? 'run' : 'copy';
+    return { inputs, act: (rootPath) => this.#phase(phase, id, () => act(rootPath, id)) };
+  }
+
+  async #writable(id: string): Promise<string> {
+    const { root } = this.#o;
+    await this.#phase('unpack', id, () => root.snapshot());
+    return await this.#phase('mount', id, () => root.writable());
+  }
+
+  #phase<T>(phase: PhaseName, id: string, work: () => Promise<T>): Promise<T> {
+    return inPhase(this.#o.engine.emit, phase, id, work);
+  }
+
+  /** What a display wants to know of the step's key. */
+  #keyFacts(outcome: StepOutcome): { readonly key?: string; readonly missed?: string } {
+    if (this.#key === undefined) return {};
+    const missed = outcome === 'cached' ? undefined : this.#o.cache.explainMiss(this.#key);
+    return { key: this.#key.digest, ...(missed === undefined ? {} : { missed }) };
   }
 
   /** Forced times are part of a layer's bytes and of history. */
@@ -259,7 +290,8 @@ export class StageBuild {
     const progress = this.#progress;
     this.#o.onCommit?.();
     if (!layers && root.isTouched) {
-      const layer = await root.seal(progress.isTouched);
+      const lastStep = `${this.#o.id}.${evaluated.steps.length + 1}`;
+      const layer = await this.#phase('seal', lastStep, () => root.seal(progress.isTouched));
       const last = progress.history.at(-1);
       if (layer !== undefined && last !== undefined && evaluated.steps.length > 0) {
         const { empty_layer: _, ...entry } = last;

@@ -57,7 +57,8 @@ export interface StepActionOptions {
   readonly certDir: string | undefined;
 }
 
-type FileStep = RunStep | CopyStep | AddStep | WorkdirStep;
+/** Steps that touch files. */
+export type FileStep = RunStep | CopyStep | AddStep | WorkdirStep;
 
 export class StepActions implements AsyncDisposable {
   readonly #o: StepActionOptions;

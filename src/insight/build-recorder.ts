@@ -13,6 +13,7 @@ type Event<Type extends BuildEvent['type']> = Extract<BuildEvent, { type: Type }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type OpenStep = Writable<Omit<RecordedStep, 'phases' | 'output'>> & {
+  readonly isBase: boolean;
   isRunning: boolean;
   readonly phases: RecordedPhase[];
   readonly output: OutputTail;
@@ -33,6 +34,7 @@ export class BuildRecorder {
   /** Transfers under way by id. */
   readonly #open = new Map<string, Writable<RecordedTransfer>>();
   readonly #warnings: RecordedWarning[] = [];
+  readonly #built = new Set<string>();
   #platform: string | undefined;
 
   /** @param now ms since the epoch */
@@ -71,9 +73,11 @@ export class BuildRecorder {
       case 'diagnostic':
         this.#warnings.push({ at: this.#now(), text: event.diagnostic.message, diagnostic: event.diagnostic });
         return;
+      case 'stage-finished':
+        if (event.outcome === 'built') this.#built.add(event.stage);
+        return;
       case 'step-line':
       case 'note':
-      case 'stage-finished':
       case 'build-finished':
       case 'timings':
         return;
@@ -82,13 +86,15 @@ export class BuildRecorder {
 
   /** What is known by now; a build that is still running is recorded as far as it came. */
   recording(): BuildRecording {
+    const used = this.#usedBases();
     return {
       startedAt: this.#startedAt,
       finishedAt: this.#now(),
       platform: this.#platform,
       stages: this.#stageNames(),
-      steps: [...this.#steps.values()].map(({ isRunning: _, ...step }) => ({
+      steps: [...this.#steps.values()].map(({ isRunning: _, isBase, ...step }) => ({
         ...step,
+        outcome: isBase && used.has(step.id) ? 'ran' : step.outcome,
         phases: [...step.phases].sort((a, b) => a.startedAt - b.startedAt),
         output: step.output.read(),
       })),
@@ -99,7 +105,7 @@ export class BuildRecorder {
   }
 
   #plan(step: PlannedStep): OpenStep {
-    const { id, stage, name, needs, span } = step;
+    const { id, stage, name, needs, span, isBase } = step;
     const open: OpenStep = {
       ...{ id, stage, name, needs, span },
       startedAt: undefined,
@@ -107,6 +113,7 @@ export class BuildRecorder {
       outcome: undefined,
       key: undefined,
       missed: undefined,
+      isBase,
       isRunning: false,
       phases: [],
       output: new OutputTail(),
@@ -119,7 +126,8 @@ export class BuildRecorder {
 
   /** A step nobody planned stands alone. */
   #stepStarted({ step: id, name, at }: Event<'step-started'>): void {
-    const step = this.#steps.get(id) ?? this.#plan({ id, stage: id.replace(/\.\d+$/, ''), name, needs: [] });
+    const step =
+      this.#steps.get(id) ?? this.#plan({ id, stage: id.replace(/\.\d+$/, ''), name, needs: [], isBase: false });
     step.startedAt = Math.min(step.startedAt ?? at, at);
     step.finishedAt = undefined;
     step.isRunning = true;
@@ -160,6 +168,13 @@ export class BuildRecorder {
     if (state === 'started' || state === 'progress') return;
     transfer.finishedAt = now;
     this.#open.delete(id);
+  }
+
+  /** Steps that are not told of themselves: something that needs them has begun, or their stage is built. */
+  #usedBases(): Set<string> {
+    const steps = [...this.#steps.values()];
+    const used = steps.filter(({ startedAt }) => startedAt !== undefined).flatMap(({ needs }) => needs);
+    return new Set([...used, ...steps.filter(({ stage }) => this.#built.has(stage)).map(({ id }) => id)]);
   }
 
   #stageNames(): { readonly id: string; readonly name: string }[] {

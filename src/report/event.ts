@@ -23,6 +23,8 @@ export interface PlannedStep {
   readonly name: string;
   /** Ids of steps that must be done first. */
   readonly needs: readonly string[];
+  /** A FROM line: it is neither started nor finished, and done when something that needs it begins. */
+  readonly isBase: boolean;
   readonly span?: Span;
 }
 

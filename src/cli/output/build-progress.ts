@@ -70,6 +70,9 @@ export class BuildProgress {
         this.result = event;
         return undefined;
       case 'stage-finished':
+      case 'steps-planned':
+      case 'phase':
+      case 'timings':
       case 'note':
         return undefined;
     }

@@ -72,6 +72,13 @@ function shapeOf(event: BuildEvent): object {
     const { data, ...rest } = event;
     return { ...rest, ...textOrBytes(data) };
   }
+  if (event.type === 'steps-planned') {
+    const steps = event.steps.map(({ span, ...step }) => ({
+      ...(redactAll(step) as object),
+      ...(span === undefined ? {} : { place: placeOf(span) }),
+    }));
+    return { type: event.type, steps };
+  }
   if (event.type !== 'diagnostic') return redactAll(event) as object;
   const { severity, code, message, span, notes, help } = event.diagnostic;
   return {

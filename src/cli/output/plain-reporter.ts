@@ -71,6 +71,9 @@ export class PlainReporter implements Reporter {
       case 'step-started':
       case 'step-finished':
       case 'build-started':
+      case 'steps-planned':
+      case 'phase':
+      case 'timings':
       case 'stage-finished':
       case 'build-finished':
         return;

@@ -12,9 +12,9 @@ describe('where the time went', () => {
     assert.deepEqual(
       timings.steps.map((s) => [s.id, `${s.stageName} ${s.number}/${s.of}`, s.outcome, s.durationMs]),
       [
-        ['0.1', 'tools 1/2', undefined, 400],
+        ['0.1', 'tools 1/2', 'ran', 400],
         ['0.2', 'tools 2/2', 'ran', 1000],
-        ['1.1', 'app 1/5', undefined, 0],
+        ['1.1', 'app 1/5', 'ran', 0],
         ['1.2', 'app 2/5', 'cached', 100],
         ['1.3', 'app 3/5', 'ran', 1900],
         ['1.4', 'app 4/5', 'failed', 100],

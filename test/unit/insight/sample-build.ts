@@ -23,6 +23,7 @@ const planned = (id: string, name: string, needs: readonly string[], line: numbe
   stage: id.split('.')[0]!,
   name,
   needs,
+  isBase: name.startsWith('FROM '),
   span: lineSpan(line),
 });
 
