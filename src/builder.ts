@@ -178,7 +178,7 @@ function builderOn(engine: Engine): Builder {
     login: async (registry, options) => (await import('./container/login.ts')).login(engine, registry, options),
     build: async (options) => {
       await requireNamespace(engine);
-      return (await import('./build/build.ts')).build(engine, options);
+      return (await import('./build/watched-build.ts')).watchedBuild(engine, options);
     },
     check: async (options = {}) => {
       const { check, placeIn } = await import('./build/check.ts');

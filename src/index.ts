@@ -52,11 +52,13 @@ export {
 } from './dockerfile-queries.ts';
 export { type HostCheck, type HostReport, hostReport } from './host-report.ts';
 export type { ImageInsight, LayerFile, LayerInsight, WastedFile } from './insight/image-insight.ts';
+export type { BuildTimings, PhaseTiming, StepTiming } from './report/build-timings.ts';
 export { BuilderError, isBuilderError } from './report/builder-error.ts';
 export type { Diagnostic } from './report/diagnostic.ts';
 export { ERROR_CODES, type ErrorCode } from './report/error-codes.ts';
-export type { BuildEvent, Emit, PlannedStage } from './report/event.ts';
+export type { BuildEvent, Emit, PlannedStage, PlannedStep } from './report/event.ts';
 export { positionOf, type SourceFile, type Span } from './report/source-file.ts';
+export type { PhaseName, StepOutcome } from './report/step-phase.ts';
 export { suggest } from './report/suggestion.ts';
 export type { Descriptor } from './spec/descriptor.ts';
 export type { ChainId, DiffId, Digest } from './spec/digest.ts';

@@ -105,7 +105,11 @@ async function planAll(
   stack: CleanupStack,
 ): Promise<PlatformBuild[]> {
   const platforms = o.platforms === undefined || o.platforms.length === 0 ? [undefined] : o.platforms;
-  const cache = new BuildCache(engine, { reads: o.layers === true && o.noCache !== true, writes: o.layers === true });
+  const cache = new BuildCache(engine, {
+    reads: o.layers === true && o.noCache !== true,
+    writes: o.layers === true,
+    explains: o.trace !== undefined,
+  });
   const times = buildTimes(engine, o, input);
   return Promise.all(
     platforms.map(async (platform) => {

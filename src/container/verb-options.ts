@@ -242,6 +242,10 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   /** Added to every RUN. */
   readonly mounts?: readonly string[];
   readonly run?: RunDefaults;
+  /** Send the event `timings` when the build is over. */
+  readonly timings?: boolean;
+  /** File for a trace in the Trace Event Format; written whole, also when the build fails. */
+  readonly trace?: string;
   /** `DIR`, `-`, `type=local|tar|oci|docker,dest=…`, `type=image|registry,name=…`, `type=cacheonly` */
   readonly outputs?: readonly string[];
   /** Of what is sent elsewhere; layers in the store are never compressed. */

@@ -18,14 +18,19 @@ export function syncDirectory(path: string): void {
 }
 
 /**
- * Replaces `path` with `content` (mode 0600). With `durable` (the default) file and directory are flushed before this
+ * Replaces `path` with `content` (mode 0600, or `mode` without what the umask forbids). With `durable` (the default) file and directory are flushed before this
  * returns, so that what was promised survives a power loss.
  */
-export function writeAtomic(path: string, content: Uint8Array | string, o: { durable?: boolean } = {}): void {
+export function writeAtomic(
+  path: string,
+  content: Uint8Array | string,
+  o: { durable?: boolean; mode?: number } = {},
+): void {
   counter += 1;
   const beside = `${path}.new-${process.pid}-${counter}`;
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-  const fd = openSync(beside, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const fd = openSync(beside, flags, o.mode ?? 0o600);
   try {
     try {
       for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);

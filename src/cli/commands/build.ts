@@ -1,11 +1,13 @@
 /** `build`: an image from a Containerfile. */
 import { open } from 'node:fs/promises';
-import type { BuildOptions, BuildResult } from '../../index.ts';
+import type { BuildOptions, BuildResult, BuildTimings } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
 import { compressionOptions, formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
 import { logFileOutput } from '../output/log-file-output.ts';
 import type { Output } from '../output/output.ts';
+import { styleFor } from '../output/style.ts';
+import { timingsText } from '../output/timings-text.ts';
 import { platformList, pullPolicy, registryOptions } from '../registry-options.ts';
 import { runDefaults } from '../run-defaults.ts';
 import { UsageError } from '../usage-error.ts';
@@ -38,13 +40,31 @@ async function buildTo(
 ): Promise<number> {
   const hidesIds = writesIdFile(c);
   const output = log === undefined ? {} : { output: log };
-  return await underReporter(c, { mode, hidesIds, quiet: c.flags.on('quiet'), ...output }, async (reporter) => {
-    await using builder = await c.open(reporter.emit);
-    const result = await builder.build(options);
-    reporter.finish();
-    await tellResult(c, result, hidesIds ? undefined : (log ?? c.stdout));
-    return 0;
-  });
+  const display = { mode, hidesIds, quiet: c.flags.on('quiet'), ...output };
+  let timings: BuildTimings | undefined;
+  try {
+    return await underReporter(c, display, async (reporter) => {
+      await using builder = await c.open((event) => {
+        if (event.type === 'timings') timings = event.timings;
+        reporter.emit(event);
+      });
+      const result = await builder.build(options);
+      reporter.finish();
+      await tellResult(c, result, hidesIds ? undefined : (log ?? c.stdout));
+      return 0;
+    });
+  } finally {
+    // Programs had the event.
+    if (timings !== undefined && mode !== 'json') tellTimings(c, timings, log ?? c.stderr);
+  }
+}
+
+/** Logs are wider than the terminal that is not there. */
+const LOG_COLUMNS = 120;
+
+function tellTimings(c: CommandContext, timings: BuildTimings, to: Output): void {
+  const style = styleFor(to, c.env, c.flags.string('color'));
+  to.write(timingsText(timings, { width: to.isTty ? to.columns : LOG_COLUMNS, style }));
 }
 
 async function tellResult(c: CommandContext, result: BuildResult, to: Output | undefined): Promise<void> {
@@ -70,6 +90,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       target: 'target',
       ignoreFile: 'ignorefile',
       from: 'from',
+      trace: 'trace',
       manifest: 'manifest',
       osVersion: 'os-version',
     }),
@@ -100,6 +121,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       forceCompression: 'force-compression',
       saveStages: 'save-stages',
       stageLabels: 'stage-labels',
+      timings: 'timings',
     }),
     ...(jobs === undefined ? {} : { jobs: jobs === 0 ? Number.POSITIVE_INFINITY : jobs }),
     ...(skipUnusedStages === undefined ? {} : { skipUnusedStages }),

@@ -66,6 +66,8 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--os-feature strs NAME', 'feature of the operating system; NAME- takes it away', { tier: 'P2' }),
   option('--force-compression bool', 'compress again what is compressed otherwise', { tier: 'P1' }),
   option('--logfile str FILE', 'write all output to a file', { tier: 'P1', complete: 'file' }),
+  option('--timings bool', 'tell where the time went'),
+  option('--trace str FILE', 'write a trace for Perfetto or a browser', { complete: 'file' }),
   option('-q,--quiet bool', 'print the image id only'),
   PROGRESS_FLAG,
   // Buildah's build has no letter for the format: -f is the file.

@@ -1,0 +1,55 @@
+/** A build that is watched: where its time went, and a trace of it, also when it fails or is stopped. */
+import type { Engine } from '../container/engine.ts';
+import type { BuildOptions, BuildResult } from '../container/verb-options.ts';
+import { BuildRecorder } from '../insight/build-recorder.ts';
+import type { BuildRecording } from '../insight/build-recording.ts';
+import { measureBuild } from '../insight/measure-build.ts';
+import { traceOf } from '../insight/trace-events.ts';
+import type { Emit } from '../report/event.ts';
+import { VERSION } from '../spec/version.ts';
+import { build } from './build.ts';
+import { outputFile, putFile } from './output-file.ts';
+
+/**
+ * Builds, and tells of it as `timings` and `trace` of the options ask for.
+ * @throws as `build`; `usage.invalid` before anything is built when a file cannot be written
+ */
+export async function watchedBuild(engine: Engine, o: BuildOptions): Promise<BuildResult> {
+  if (o.timings !== true && o.trace === undefined) return await build(engine, o);
+  const trace = o.trace === undefined ? undefined : outputFile(o.trace, engine.cwd, '--trace');
+  const recorder = new BuildRecorder(Date.now);
+  const emit: Emit = (event) => {
+    recorder.emit(event);
+    engine.emit(event);
+  };
+  const tell = (): void => {
+    const recording = recorder.recording();
+    if (o.timings === true) engine.emit({ type: 'timings', timings: measureBuild(recording) });
+    if (trace !== undefined) putFile(trace, traceText(recording, o));
+  };
+  let result: BuildResult;
+  try {
+    result = await build({ ...engine, emit }, o);
+  } catch (error) {
+    tellOrWarn(engine, tell);
+    throw error;
+  }
+  tell();
+  return result;
+}
+
+/** What went wrong first is what has to be told. */
+function tellOrWarn(engine: Engine, tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    engine.emit({ type: 'warning', text: `cannot tell of the failed build: ${text}` });
+  }
+}
+
+function traceText(recording: BuildRecording, o: BuildOptions): string {
+  const { platform } = recording;
+  const facts = { program: `slipway ${VERSION}`, ...(platform === undefined ? {} : { platform }) };
+  return `${JSON.stringify(traceOf(recording, { name: `build ${o.tags?.[0] ?? o.context ?? '.'}`, facts }))}\n`;
+}
