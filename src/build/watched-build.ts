@@ -5,7 +5,7 @@ import { BuildRecorder } from '../insight/build-recorder.ts';
 import type { BuildRecording } from '../insight/build-recording.ts';
 import { measureBuild } from '../insight/measure-build.ts';
 import { traceOf } from '../insight/trace-events.ts';
-import type { Emit } from '../report/event.ts';
+import type { BuildEvent, Emit } from '../report/event.ts';
 import { VERSION } from '../spec/version.ts';
 import { build } from './build.ts';
 import { outputFile, putFile } from './output-file.ts';
@@ -18,9 +18,12 @@ export async function watchedBuild(engine: Engine, o: BuildOptions): Promise<Bui
   if (o.timings !== true && o.trace === undefined) return await build(engine, o);
   const trace = o.trace === undefined ? undefined : outputFile(o.trace, engine.cwd, '--trace');
   const recorder = new BuildRecorder(Date.now);
+  let end: BuildEvent | undefined;
   const emit: Emit = (event) => {
     recorder.emit(event);
-    engine.emit(event);
+    // The end of a build that succeeds stays the last that is told of it.
+    if (event.type === 'build-finished') end = event;
+    else engine.emit(event);
   };
   const tell = (): void => {
     const recording = recorder.recording();
@@ -35,6 +38,7 @@ export async function watchedBuild(engine: Engine, o: BuildOptions): Promise<Bui
     throw error;
   }
   tell();
+  if (end !== undefined) engine.emit(end);
   return result;
 }
 

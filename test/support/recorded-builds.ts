@@ -1,5 +1,5 @@
 /** Event streams of builds with the times at which they came, for the displays to replay. */
-import type { BuildEvent, PlannedStage } from '../../src/report/event.ts';
+import type { BuildEvent, PlannedStage, PlannedStep } from '../../src/report/event.ts';
 
 export interface Recorded {
   /** Milliseconds since the beginning. */
@@ -75,11 +75,29 @@ const TWO_STAGES: readonly PlannedStage[] = [
   { id: '1', name: 'app', steps: 5 },
 ];
 
+/** Each step needs the one above. */
+function plannedOf(stages: readonly PlannedStage[]): PlannedStep[] {
+  return stages.flatMap(({ id, steps }) =>
+    Array.from({ length: steps }, (_, i) => ({
+      id: `${id}.${i + 1}`,
+      stage: id,
+      name: `step ${i + 1}`,
+      needs: i === 0 ? [] : [`${id}.${i}`],
+      isBase: i === 0,
+    })),
+  );
+}
+
+const NO_TIMINGS = { totalMs: 0, steps: [], phases: [], criticalPathMs: 0, overlap: 0 };
+
 /** Two stages side by side, the later one quicker; a pull, cached steps, wide characters, hostile output, warnings. */
 const SIDE_BY_SIDE: Recording = {
   name: 'side-by-side',
   events: inTime([
     started(TWO_STAGES),
+    { at: 0, event: { type: 'steps-planned', steps: plannedOf(TWO_STAGES) } },
+    { at: 2850, event: { type: 'phase', phase: 'pull', step: '0.1', startedAt: 50, at: 2850 } },
+    { at: 4300, event: { type: 'timings', timings: NO_TIMINGS } },
     {
       at: 0,
       event: {
