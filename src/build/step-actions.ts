@@ -19,7 +19,7 @@ import type { RunDefaults } from '../container/working-container.ts';
 import type { AddStep, CopyStep, RunStep, StepMount, WorkdirStep } from '../dockerfile/step.ts';
 import { BuilderError, located } from '../report/builder-error.ts';
 import { resolveUser } from '../run/user.ts';
-import type { RunMount } from '../spec/process-spec.ts';
+import type { NetworkMode, RunMount } from '../spec/process-spec.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
 import type { StepInput } from '../store/step-table.ts';
 import { CleanupStack } from '../sys/dispose.ts';
@@ -215,7 +215,7 @@ export class StepActions implements AsyncDisposable {
   // --- RUN
 
   async #prepareRun(written: RunStep, root: StageRoot, keyed: boolean): Promise<PreparedStep> {
-    refuseUnsupported(written);
+    refuseUnsupported(written, this.#o.run.network);
     const step = this.#withMounts(written);
     this.#o.forecast.runs -= 1;
     const mounted = keyed ? await this.#mountedContent(step) : [];
@@ -344,7 +344,7 @@ export class StepActions implements AsyncDisposable {
 }
 
 /** What parses and cannot be done is refused by name. */
-function refuseUnsupported(step: RunStep): void {
+function refuseUnsupported(step: RunStep, network: NetworkMode | undefined): void {
   if (step.security !== 'sandbox') {
     throw new BuilderError(
       'usage.unsupported',
@@ -353,6 +353,13 @@ function refuseUnsupported(step: RunStep): void {
         span: step.span,
       },
     );
+  }
+  // Who cuts a build off from the host's network does not mean the Dockerfile to undo it.
+  if (step.network === 'host' && (network ?? 'host') !== 'host') {
+    throw new BuilderError('usage.invalid', `RUN --network=host is not allowed in a build with --network=${network}`, {
+      span: step.span,
+      hint: 'build with --network=host if the Dockerfile may use the network of this machine',
+    });
   }
   if (step.devices.length > 0) {
     throw new BuilderError('usage.unsupported', 'RUN --device is not supported: no device classes are configured', {

@@ -44,9 +44,16 @@ function network(c: CommandContext): { network?: NetworkMode } {
     case 'host':
     case 'none':
     case 'private':
+    case 'pasta':
+    case 'slirp4netns':
       return { network: text };
     default:
-      throw unsupportedFlag(`--network=${text}`, c.command.name, 'host, none or private can be had');
+      if (text.startsWith('ns:/')) return { network: text as `ns:${string}` };
+      throw unsupportedFlag(
+        `--network=${text}`,
+        c.command.name,
+        'host, none, private, pasta, slirp4netns or ns:/PATH can be had',
+      );
   }
 }
 

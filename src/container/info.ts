@@ -1,6 +1,7 @@
 /** `info`: the machine and the store, members in the order Buildah sorts them. */
 import { readFileSync, statfsSync } from 'node:fs';
 import { cpus, freemem, hostname, release, totalmem, uptime } from 'node:os';
+import { installedHelpers } from '../run/private-network.ts';
 import { chooseExecutor } from '../run/probe.ts';
 import { goArchitecture } from '../spec/platform.ts';
 import { listContainers } from './container-store.ts';
@@ -11,6 +12,7 @@ export async function info(engine: Engine): Promise<InfoReport> {
   const { executor, why } = await chooseExecutor({ env: engine.env });
   const { paths } = engine.store;
   const memory = memoryFacts();
+  const networkHelper = installedHelpers()[0];
   return {
     host: {
       CgroupVersion: cgroupVersion(),
@@ -42,6 +44,7 @@ export async function info(engine: Engine): Promise<InfoReport> {
       chosen: executor.isolation,
       why,
       ...(executor.runtime === undefined ? {} : { runtime: executor.runtime }),
+      ...(networkHelper === undefined ? {} : { networkHelper }),
     },
   };
 }

@@ -107,7 +107,7 @@ function document(f: Facts): Record<string, unknown> {
     NamespaceOptions: NAMESPACES.map((name) => ({
       Name: name,
       Host: HOST_NAMESPACES.has(name) || (name === 'network' && c?.run.network === 'host'),
-      Path: '',
+      Path: name === 'network' && c?.run.network?.startsWith('ns:') === true ? c.run.network.slice('ns:'.length) : '',
     })),
     Capabilities:
       f.container === undefined

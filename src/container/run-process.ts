@@ -10,6 +10,8 @@ import { adjustCapabilities } from '../run/capabilities.ts';
 import { proxiesOf, runEnvironment } from '../run/environment.ts';
 import type { ProcessIo } from '../run/executor.ts';
 import { warmLaunchPad } from '../run/launch-pad.ts';
+import { wantsHostAddress } from '../run/network.ts';
+import { openNetwork } from '../run/open-network.ts';
 import { chooseExecutor } from '../run/probe.ts';
 import { resolveUser } from '../run/user.ts';
 import type { ExitStatus, NetworkMode, ProcessSpec, ResourceLimit, RunMount } from '../spec/process-spec.ts';
@@ -58,15 +60,19 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     env: engine.env,
     temporary: engine.store.scratch.path,
   });
-  const network = r.network ?? networkOf(defaults.network);
+  const addHosts = defaults.addHosts ?? [];
+  await using network = await openNetwork(r.network ?? defaults.network ?? 'host', {
+    hostLoopback: wantsHostAddress(addHosts),
+    signal: engine.signal,
+  });
   const identity = r.identity ?? { id: randomBytes(32).toString('hex'), name: '', image: '', imageId: '' };
   const hostname = r.hostname ?? identity.id.slice(0, 12);
   const user = resolveUser(r.rootPath, r.user);
   makeWorkingDirectory(r.rootPath, r.cwd, user);
   using files = makeBindFiles({
-    network,
+    ...network.files,
     hostname,
-    ...(defaults.addHosts === undefined ? {} : { addHosts: defaults.addHosts }),
+    addHosts,
     noHosts: defaults.noHosts === true,
     noHostname: defaults.noHostname === true,
     ...(defaults.dns === undefined ? {} : { dnsServers: defaults.dns }),
@@ -96,7 +102,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
       ...r.mounts,
       ...(defaults.volumes ?? []).map((volume) => parseVolume(volume, engine.cwd)),
     ],
-    network,
+    network: network.process,
     capabilities: adjustCapabilities(defaults.addCapabilities ?? [], defaults.dropCapabilities ?? []),
     limits: defaults.limits ?? defaultLimits(),
     noNewPrivileges: security.noNewPrivileges,
@@ -121,22 +127,6 @@ export async function prepareRuns(engine: Engine, defaults: RunDefaults): Promis
   } catch {
     // Told when a step needs it.
   }
-}
-
-/**
- * A network of its own needs a helper that not every machine has; without a wish, a step shares the host's, so that
- * `apt-get update` works everywhere. Who asks for one by name does not get something else in silence.
- * @throws `usage.unsupported`
- */
-function networkOf(wish: NetworkMode | undefined): NetworkMode {
-  if (wish !== 'private') return wish ?? 'host';
-  throw new BuilderError(
-    'usage.unsupported',
-    'a private network is not supported: no helper that connects one is used yet',
-    {
-      hint: 'use --network host, or --network none to cut the process off',
-    },
-  );
 }
 
 /** Missing parts of the working directory are made, owned by the user of the step. */

@@ -333,7 +333,13 @@ export interface Inspection {
 export interface InfoReport {
   readonly host: Readonly<Record<string, unknown>>;
   readonly store: Readonly<Record<string, unknown>>;
-  readonly isolation: { readonly chosen: Isolation; readonly why: string; readonly runtime?: string };
+  readonly isolation: {
+    readonly chosen: Isolation;
+    readonly why: string;
+    readonly runtime?: string;
+    /** What is tried first for `--network private`; absent when nothing is installed. */
+    readonly networkHelper?: string;
+  };
 }
 
 export interface LoginOptions extends RegistryOptions, Cancellable {

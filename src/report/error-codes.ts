@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   // run
   'run.start-failed': 'A process could not be started in the container.',
   'run.isolation-unavailable': 'The isolation asked for cannot work here.',
+  'run.network-unavailable': 'The network asked for cannot be connected.',
   'step.failed': 'A RUN step or command ended with a non-zero exit code.',
   // copy
   'copy.source-missing': 'A source of COPY, ADD, copy or add does not exist.',

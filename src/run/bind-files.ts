@@ -8,12 +8,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
-import type { NetworkMode, RunMount } from '../spec/process-spec.ts';
+import type { RunMount } from '../spec/process-spec.ts';
 
 export interface BindFileOptions {
-  readonly network: NetworkMode;
+  readonly network: 'host' | 'none' | 'private';
+  /** A resolver that answers in there, asked before the host's own. */
+  readonly resolver?: string;
+  /** What `host-gateway` stands for; default the loopback, where a step that shares the host's network finds it. */
+  readonly hostAddress?: string;
   readonly hostname: string;
-  /** `name:address`; several names may share one entry, separated by `;`. `host-gateway` stands for the host. */
+  /** `name:address`; several names may share one entry, separated by `;`. */
   readonly addHosts?: readonly string[];
   /** No /etc/hosts of ours. */
   readonly noHosts?: boolean;
@@ -86,7 +90,7 @@ const LOOPBACK = ['127.0.0.1\tlocalhost', '::1\tlocalhost'];
 export function hostsText(options: BindFileOptions, hostFile: string): string {
   const base = options.baseHosts ?? hostFile;
   const lines = base === 'none' ? [] : base.split('\n').filter((line) => line.trim() !== '');
-  const extra = (options.addHosts ?? []).flatMap(extraHost);
+  const extra = (options.addHosts ?? []).flatMap((entry) => extraHost(entry, options));
   const named = (name: string): boolean =>
     [...extra, ...lines].some((line) => line.replace(/#.*/, '').trim().split(/\s+/).slice(1).includes(name));
   // Extra hosts come first: a resolver takes the first line that has the name.
@@ -99,7 +103,7 @@ export function hostsText(options: BindFileOptions, hostFile: string): string {
 /** Where a step reaches the host when it shares its network. */
 const HOST_ADDRESS = '127.0.0.1';
 
-function extraHost(entry: string): string[] {
+function extraHost(entry: string, options: BindFileOptions): string[] {
   const separator = /^([^:=]+)[:=](.+)$/.exec(entry);
   const names = separator?.[1]?.split(';').filter((name) => name !== '') ?? [];
   const address = separator?.[2]?.replace(/^\[(.*)\]$/, '$1');
@@ -112,7 +116,11 @@ function extraHost(entry: string): string[] {
       `${JSON.stringify(address)} in the extra host ${JSON.stringify(entry)} is not an address`,
     );
   }
-  return [`${address === 'host-gateway' ? HOST_ADDRESS : address}\t${names.join(' ')}`];
+  if (address !== 'host-gateway') return [`${address}\t${names.join(' ')}`];
+  if (options.network === 'private' && options.hostAddress === undefined) {
+    throw new BuilderError('run.network-unavailable', 'host-gateway has no address: the network has no default route');
+  }
+  return [`${options.hostAddress ?? HOST_ADDRESS}\t${names.join(' ')}`];
 }
 
 /** Text of /etc/resolv.conf. In the host's own network its loopback resolver works and stays. */
@@ -124,7 +132,8 @@ export function resolverText(options: BindFileOptions, hostFile: string): string
       .map((line) => line.slice(keyword.length).trim());
   const reachable = (server: string): boolean => options.network === 'host' || !/^(127\.|::1$)/.test(server);
   const given = options.dnsServers ?? [];
-  const servers = given.length > 0 ? given : values('nameserver').filter(reachable);
+  const own = options.resolver === undefined ? [] : [options.resolver];
+  const servers = given.length > 0 ? given : [...own, ...values('nameserver').filter(reachable)];
   const search = options.dnsSearch ?? values('search').at(-1)?.split(/\s+/) ?? [];
   const settings = options.dnsOptions ?? values('options').flatMap((line) => line.split(/\s+/));
   const out = [];

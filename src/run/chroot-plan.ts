@@ -1,5 +1,5 @@
 /** From a process to the plan for its launch pad: opens every source as a mount tree, decides every option. */
-import { closeSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
@@ -40,6 +40,7 @@ export function planLaunch(
     mounts: process.mounts.map((mount) => planMount(mount, clone)),
     devices: (process.devices ?? []).map(({ source, target }) => ({ treeFd: clone(source, false), target })),
     newNetwork: process.network === 'none',
+    networkFd: typeof process.network === 'string' ? undefined : openNamespace(process.network.namespace, cleanup),
     shmSizeBytes: process.shmSizeBytes,
     maskPaths: maskedPaths(process),
     readOnlyPaths: readOnlyPaths(process),
@@ -52,6 +53,19 @@ export function planLaunch(
     terminal: process.terminal,
     holdForLimits: process.limits.some(({ name, soft, hard }) => !hasLimit(name, soft, hard)),
   };
+}
+
+/** @throws `run.network-unavailable` */
+function openNamespace(path: string, cleanup: CleanupStack): number {
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    cleanup.defer(() => closeSync(fd));
+    return fd;
+  } catch (cause) {
+    throw new BuilderError('run.network-unavailable', `cannot open the network namespace ${JSON.stringify(path)}`, {
+      cause,
+    });
+  }
 }
 
 function openSource(path: string, recursive: boolean): number {

@@ -1,7 +1,7 @@
 /**
  * Isolation `chroot`: no container runtime, no helper program. Own mount, process, host name and IPC namespaces, a
- * seccomp filter and a bounding set, all set up on a launch pad's thread (see `launch-pad-worker.ts`); the network is
- * the caller's unless it is `none`.
+ * seccomp filter and a bounding set, all set up on a launch pad's thread (see `launch-pad-worker.ts`), which also enters
+ * the network namespace when that is not the caller's.
  *
  * Compared with Buildah's isolation of that name this one adds a process namespace (what a step starts dies with it)
  * and a /proc of its own.

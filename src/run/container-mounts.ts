@@ -129,15 +129,25 @@ function moveInto(root: RootDirectory, from: string, target: string): void {
   withFd(root.openDirectory(target), (fd) => mountCall(from, descriptorPath(fd), undefined, MS.MOVE));
 }
 
+/**
+ * A user namespace may mount sysfs only of a network of its own, and only over one that is visible already: failing
+ * that, the caller's is shown.
+ */
 function mountSys(root: RootDirectory, hostSys: number): void {
-  withFd(root.openDirectory('sys'), (fd) => {
+  if (mountSysAnew(root)) return;
+  addMountAttributes(hostSys, SAFE_READ_ONLY, true);
+  withFd(root.openDirectory('sys'), (fd) => attachMountTree(hostSys, fd));
+  mountSysAnew(root);
+}
+
+function mountSysAnew(root: RootDirectory): boolean {
+  return withFd(root.openDirectory('sys'), (fd) => {
     try {
       mountCall('sysfs', descriptorPath(fd), 'sysfs', SAFE | MS.RDONLY);
+      return true;
     } catch (error) {
-      if (errnoOf(error) !== 'EPERM') throw error;
-      // A user namespace may not mount sysfs anew while it shares the network of another: show the caller's.
-      addMountAttributes(hostSys, SAFE_READ_ONLY, true);
-      attachMountTree(hostSys, fd);
+      if (errnoOf(error) === 'EPERM') return false;
+      throw error;
     }
   });
 }

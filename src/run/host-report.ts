@@ -1,12 +1,14 @@
 /**
  * What this machine allows and lacks, for `slipway doctor`: facts as data, each with the one command that mends it.
  */
-import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
 import { findProgram } from '../sys/host.ts';
 import { llistxattr } from '../sys/libc.ts';
 import { runHelper } from '../sys/spawn.ts';
 import { currentNamespace, mayMount } from '../sys/user-namespace.ts';
+import { NETWORK_HELPERS } from './network.ts';
+import { installedHelpers, installHint, openPrivateNetwork } from './private-network.ts';
 import { chooseExecutor, RUNTIMES } from './probe.ts';
 
 export interface HostCheck {
@@ -39,6 +41,7 @@ export async function hostReport(root: string, env: Readonly<Record<string, stri
     subordinateIdCheck(),
     overlay,
     ...RUNTIMES.map(runtimeCheck),
+    await privateNetworkCheck(),
     cgroupCheck(),
     diskCheck(root),
   ];
@@ -143,6 +146,32 @@ function runtimeCheck(name: string): HostCheck {
   }
   const version = runHelper(path, ['--version']).stdout.split('\n')[0]?.trim() ?? '';
   return { name, state: 'ok', found: `${path} (${version})` };
+}
+
+const TUN = '/dev/net/tun';
+
+/** Tried, since much can be in the way: an old program, a confinement, a missing device. */
+async function privateNetworkCheck(): Promise<HostCheck> {
+  const name = 'private-network';
+  const installed = installedHelpers();
+  if (installed.length === 0) {
+    const found = `no helper for --network private: neither ${NETWORK_HELPERS.join(' nor ')} is installed`;
+    return { name, state: 'note', found, remedy: installHint(NETWORK_HELPERS) };
+  }
+  if (!existsSync(TUN)) return { name, state: 'note', found: `there is no ${TUN}`, remedy: 'sudo modprobe tun' };
+  try {
+    accessSync(TUN, constants.R_OK | constants.W_OK);
+  } catch {
+    return { name, state: 'note', found: `${TUN} may not be opened`, remedy: `sudo chmod 0666 ${TUN}` };
+  }
+  if (!mayMount()) return { name, state: 'note', found: `${installed[0]} is installed, but no namespace may be made` };
+  try {
+    await using network = await openPrivateNetwork('private');
+    return { name, state: 'ok', found: `${network.helper} connects one (${findProgram(network.helper)})` };
+  } catch (error) {
+    if (!(error instanceof BuilderError)) throw error;
+    return { name, state: 'note', found: error.message };
+  }
 }
 
 /** statfs magic of cgroup2. @see cgroups(7) */

@@ -27,6 +27,7 @@ import {
   openat,
   S_IFIFO,
   setHostName,
+  setnsCall,
   unlinkat,
   unshareCall,
 } from '../sys/libc.ts';
@@ -159,6 +160,9 @@ function launch(plan: LaunchPlan): void {
     step = 'make a network namespace';
     unshareCall(CLONE.NEWNET);
     bringLoopbackUp();
+  } else if (plan.networkFd !== undefined) {
+    step = 'enter the network namespace';
+    setnsCall(plan.networkFd, CLONE.NEWNET);
   }
   const top = buildScenery(plan, hostSys, settings, (next) => {
     step = next;

@@ -34,6 +34,8 @@ export interface LaunchPlan {
   readonly mounts: readonly PlannedMount[];
   readonly devices: readonly { readonly treeFd: number; readonly target: string }[];
   readonly newNetwork: boolean;
+  /** A network namespace to enter, open. */
+  readonly networkFd: number | undefined;
   readonly shmSizeBytes: number;
   readonly maskPaths: readonly string[];
   readonly readOnlyPaths: readonly string[];

@@ -68,17 +68,22 @@ export class RuntimeExecutor implements Executor {
     this.#writeBundle(bundle, directory, root, spec, cleanup);
     prepareMountPoints(root, spec, cleanup);
     const streams = cleanup.use(new ProcessStreams(io));
-    const container = new RuntimeContainer(this.runtime, this.#globalFlags(bundle), bundle);
+    const container = new RuntimeContainer(this.runtime, this.#globalFlags(bundle, process), bundle);
     cleanup.defer(() => container.delete());
     return await container.run(streams, o.signal, this.#options.noPivot === true);
   }
 
-  #globalFlags(bundle: string): string[] {
+  #globalFlags(bundle: string, process: ProcessSpec): string[] {
     const name = this.runtime.split('/').at(-1) ?? '';
     const flags = [...(this.#options.flags ?? []), '--root', join(bundle, 'state'), '--log', join(bundle, 'log')];
     if (name.startsWith('runc') || name.startsWith('crun')) flags.push('--log-format', 'json');
     if (this.isolation === 'rootless' && name.startsWith('crun')) flags.push('--cgroup-manager', 'disabled');
     if (this.isolation === 'rootless' && name.startsWith('runsc')) flags.push('--ignore-cgroups');
+    // Else runsc takes the interfaces of the namespace over, which needs more rights than there are. "host" means the
+    // network stack of the namespace it runs in.
+    if (name.startsWith('runsc') && !flags.some(isNetworkFlag)) {
+      flags.push(`--network=${process.network === 'none' ? 'none' : 'host'}`);
+    }
     return flags;
   }
 
@@ -115,6 +120,10 @@ function mountBundle(directory: string, cleanup: CleanupStack): string {
   mountCall('tmpfs', bundle, 'tmpfs', MS.NOSUID | MS.NODEV, 'mode=0700');
   cleanup.defer(() => unmount(bundle));
   return bundle;
+}
+
+function isNetworkFlag(flag: string): boolean {
+  return /^--?network(=|$)/.test(flag);
 }
 
 /** An overlay whose upper layer is forgotten with the bundle. */

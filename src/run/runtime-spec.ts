@@ -61,7 +61,7 @@ export function runtimeSpec(process: ProcessSpec, on: RuntimeConditions): object
       ...process.mounts.map((mount, index) => specMount(mount, on.scratchFor(index))),
     ].concat((process.devices ?? []).map(deviceMount)),
     linux: {
-      namespaces: namespaces(process, on).map((type) => ({ type })),
+      namespaces: namespaces(process, on),
       maskedPaths: maskedPaths(process).filter((path) => !path.includes('*')),
       readonlyPaths: readOnlyPaths(process),
       ...(on.seccomp === undefined ? {} : { seccomp: on.seccomp }),
@@ -75,15 +75,20 @@ function unlimited(value: number): number {
   return value === -1 ? Number.MAX_SAFE_INTEGER : value;
 }
 
-function namespaces(process: ProcessSpec, on: RuntimeConditions): string[] {
-  return [
-    'pid',
-    'ipc',
-    'uts',
-    'mount',
-    ...(on.cgroupNamespace ? ['cgroup'] : []),
-    ...(process.network === 'none' ? ['network'] : []),
-  ];
+interface SpecNamespace {
+  readonly type: string;
+  /** Of one to enter; without it a new one is made. */
+  readonly path?: string;
+}
+
+function namespaces(process: ProcessSpec, on: RuntimeConditions): SpecNamespace[] {
+  const types = ['pid', 'ipc', 'uts', 'mount', ...(on.cgroupNamespace ? ['cgroup'] : [])];
+  return [...types.map((type) => ({ type })), ...networkNamespace(process.network)];
+}
+
+function networkNamespace(network: ProcessSpec['network']): SpecNamespace[] {
+  if (network === 'host') return [];
+  return [network === 'none' ? { type: 'network' } : { type: 'network', path: network.namespace }];
 }
 
 function scenery(process: ProcessSpec, on: RuntimeConditions): SpecMount[] {
@@ -101,7 +106,7 @@ function scenery(process: ProcessSpec, on: RuntimeConditions): SpecMount[] {
     mount('/dev/pts', 'devpts', 'devpts', ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...group]),
     mount('/dev/shm', 'tmpfs', 'shm', [...safe, 'mode=1777', `size=${process.shmSizeBytes}`]),
     mount('/dev/mqueue', 'mqueue', 'mqueue', safe),
-    on.rootless && process.network !== 'none'
+    on.rootless && process.network === 'host'
       ? mount('/sys', 'bind', '/sys', ['rbind', 'ro', 'rprivate', ...safe])
       : mount('/sys', 'sysfs', 'sysfs', [...safe, 'ro']),
   ];

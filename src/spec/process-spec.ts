@@ -36,7 +36,13 @@ export type RunMount =
   /** Writes go to a throwaway layer over `source`. */
   | { readonly type: 'overlay'; readonly source: string; readonly target: string };
 
-export type NetworkMode = 'host' | 'none' | 'private';
+/**
+ * What is asked for: the caller's network, none but the loopback, or one of its own, connected by whichever helper works
+ * or by the one named; `ns:` goes before the path of a namespace's file.
+ */
+export type NetworkMode = 'host' | 'none' | 'private' | 'pasta' | 'slirp4netns' | `ns:${string}`;
+/** What a process gets: `namespace` is the path of a network namespace's file. */
+export type ProcessNetwork = 'host' | 'none' | { readonly namespace: string };
 export type Isolation = 'oci' | 'rootless' | 'chroot';
 
 export interface ProcessSpec {
@@ -48,7 +54,7 @@ export interface ProcessSpec {
   readonly terminal: boolean;
   readonly hostname?: string;
   readonly mounts: readonly RunMount[];
-  readonly network: NetworkMode;
+  readonly network: ProcessNetwork;
   /** Full names without CAP_, upper case, sorted: the bounding, permitted and effective set. */
   readonly capabilities: readonly string[];
   readonly limits: readonly ResourceLimit[];

@@ -138,6 +138,7 @@ const cFlock = lazy('int flock(int, int)');
 const cMount = lazy('int mount(const uint8_t*, const uint8_t*, const uint8_t*, uint64_t, const uint8_t*)');
 const cUmount2 = lazy('int umount2(const uint8_t*, int)');
 const cUnshare = lazy('int unshare(int)');
+const cSetns = lazy('int setns(int, int)');
 const cChroot = lazy('int chroot(const uint8_t*)');
 const cChdir = lazy('int chdir(const uint8_t*)');
 const cPrctl = lazy('int prctl(int, uint64_t, uint64_t, uint64_t, uint64_t)');
@@ -343,6 +344,10 @@ export const CLONE = {
 /** Per-thread except for NEWUSER, which a program with several threads cannot do. @see unshare(2) */
 export function unshareCall(flags: number): void {
   check(cUnshare(flags), 'unshare namespaces');
+}
+/** Moves the calling thread into the namespace open as `fd`, which must be of `type`, one of `CLONE`. @see setns(2) */
+export function setnsCall(fd: number, type: number): void {
+  check(cSetns(fd, type), 'enter a namespace');
 }
 export function chrootCall(path: PathLike): void {
   check(cChroot(cString(path)), 'change root to', path);

@@ -9,7 +9,9 @@ const ISOLATION = option('--isolation str TYPE', 'oci, rootless or chroot', {
 /** What all three have. */
 const COMMON: readonly Option[] = [
   ISOLATION,
-  option('--network|--net str MODE', 'host, none or private', { choices: ['host', 'none', 'private'] }),
+  option('--network|--net str MODE', 'host, none, private or ns:/PATH', {
+    choices: ['host', 'none', 'private', 'pasta', 'slirp4netns'],
+  }),
   option('--cap-add csv CAP', 'capability to add'),
   option('--cap-drop csv CAP', 'capability to drop; drop beats add'),
   option('-v,--volume strs SRC:DST[:OPTS]', 'show a host path inside'),

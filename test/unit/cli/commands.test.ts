@@ -149,7 +149,7 @@ describe('build', () => {
     [['--platform', 'linux/amd64', '--os', 'linux'], /may not be used with --os, --arch, or --variant/],
     [['--platform', 'linux/amd64,linux/arm64'], /--platform of build is not supported: several platforms/],
     [['--no-hosts', '--add-host', 'a:1.2.3.4'], /--no-hosts and --add-host conflict, can not be used together/],
-    [['--network', 'ns:/x'], /--network=ns:\/x of build is not supported/],
+    [['--network', 'podman'], /--network=podman of build is not supported/],
     [['--pull=bogus'], /unsupported pull policy "bogus"/],
     [['--progress', 'fancy'], /unknown progress mode "fancy"/],
     [['--timestamp', '1', '--source-date-epoch', '2'], /cannot be used together/],

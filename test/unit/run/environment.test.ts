@@ -77,4 +77,14 @@ describe('bound files', () => {
       'nameserver 1.1.1.1\n',
     );
   });
+  test('a network of its own: its resolver first, the host where its gateway says', () => {
+    const own = { ...options, network: 'private', resolver: '10.0.2.3', hostAddress: '10.0.2.2' } as const;
+    assert.equal(resolverText(own, 'nameserver 127.0.0.53\n'), 'nameserver 10.0.2.3\n');
+    assert.equal(resolverText({ ...own, dnsServers: ['1.1.1.1'] }, ''), 'nameserver 1.1.1.1\n');
+    const addHosts = ['there:host-gateway'];
+    assert.match(hostsText({ ...own, addHosts }, ''), /^10\.0\.2\.2\tthere$/m);
+    assert.match(hostsText({ ...options, addHosts }, ''), /^127\.0\.0\.1\tthere$/m);
+    const { hostAddress: _, ...routeless } = own;
+    assert.throws(() => hostsText({ ...routeless, addHosts }, ''), { code: 'run.network-unavailable' });
+  });
 });
