@@ -25,12 +25,31 @@ const MOMENTS = 50;
 /** A number of seconds nobody else sleeps: by it the processes of RUN are found. */
 const MARK = `300.${process.pid}${seed}`;
 
-const DOCKERFILE = `FROM localhost/latest
+// Three stages that run side by side, and one that gathers them.
+const DOCKERFILE = `FROM localhost/latest AS one
 RUN setsid sleep ${MARK} & mkdir -p /made && for i in $(seq 200); do echo $i > /made/$i; done; sleep 0.05
 COPY many /many
-RUN rm -r /made/1* && echo changed > /many/1 && head -c 3000000 /dev/zero > /zeros
+FROM localhost/latest AS two
+COPY many /many
+RUN rm -r /many/1* && echo changed > /many/2 && head -c 3000000 /dev/zero > /zeros
+FROM localhost/latest AS three
+RUN --mount=type=cache,target=/cache setsid sleep ${MARK} & date > /cache/seen; cp /cache/seen /three; sleep 0.05
+FROM one
+COPY --from=two /zeros /zeros
+COPY --from=three /three /three
 COPY Dockerfile /etc/
-RUN setsid sleep ${MARK} & sleep 0.05
+RUN setsid sleep ${MARK} & rm -r /made/1*; sleep 0.05
+`;
+
+/** Three steps that sleep at the same time. */
+const SLOW = `FROM localhost/latest AS a
+RUN echo begun && sleep ${MARK}
+FROM localhost/latest AS b
+RUN echo begun && sleep ${MARK}
+FROM localhost/latest
+RUN echo begun && sleep ${MARK}
+COPY --from=a /bin/sh /a
+COPY --from=b /bin/sh /b
 `;
 
 const skip = firstReason(staticBusybox() === undefined && 'not installed: a static busybox');
@@ -104,7 +123,7 @@ describe('a build that is killed', { skip }, () => {
       ] as const) {
         it(`ends within five seconds of ${signal}, with exit code ${code}`, async () => {
           const slow = rig.makeFolder(`work/slow-${signal}`);
-          writeFileSync(join(slow, 'Dockerfile'), `FROM localhost/latest\nRUN echo begun && sleep ${MARK}\n`);
+          writeFileSync(join(slow, 'Dockerfile'), SLOW);
           rig.give(slow);
           const child = rig.start(['bud', '--no-cache', '-t', 'localhost/slow', slow]);
           const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
@@ -142,10 +161,10 @@ async function killGroup(child: ChildProcess, signal: NodeJS.Signals): Promise<v
   await ended;
 }
 
-/** Waits until the slow RUN has been started. */
+/** Waits until all slow RUNs have been started. */
 async function waitForStep(rig: Rig): Promise<void> {
   for (let attempt = 0; attempt < 500; attempt++) {
-    const running = processesWith(MARK).length > 0;
+    const running = processesWith(MARK).length > 2;
     if (running) return;
     await delay(20);
   }
