@@ -61,7 +61,7 @@ async function fromStdin(engine: Engine, content: Buffer): Promise<BuildContext>
 /** All of standard input. */
 export function readAllStdin(): Buffer {
   const chunks: Buffer[] = [];
-  const fd = openSync('/dev/stdin', 'r');
+  const fd = openStdin();
   try {
     for (;;) {
       const chunk = Buffer.allocUnsafe(1 << 16);
@@ -70,6 +70,16 @@ export function readAllStdin(): Buffer {
       chunks.push(chunk.subarray(0, read));
     }
   } finally {
-    closeSync(fd);
+    if (fd !== 0) closeSync(fd);
+  }
+}
+
+/** Opened anew it blocks, whatever others made of theirs; a socket, as programs of node give, cannot be opened. */
+function openStdin(): number {
+  try {
+    return openSync('/dev/stdin', 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return 0;
+    throw error;
   }
 }

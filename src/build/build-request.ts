@@ -1,10 +1,9 @@
 /** Everything a build reads before anything is built: the file, its contexts and arguments, the plan of its stages. */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Engine } from '../container/engine.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
 import { buildInstructions, type Instruction } from '../dockerfile/instructions.ts';
-import { parseDockerfile } from '../dockerfile/parser.ts';
+import { type ParsedDockerfile, parseDockerfile } from '../dockerfile/parser.ts';
 import { findTarget, planStages, type StagePlan } from '../dockerfile/stages.ts';
 import type { SourceFile } from '../report/source-file.ts';
 import { hostPlatform, type Platform } from '../spec/platform.ts';
@@ -18,6 +17,7 @@ export interface BuildInput {
   readonly context: BuildContext;
   /** As parsed: what `-f` named, several joined. */
   readonly source: SourceFile;
+  readonly parsed: ParsedDockerfile;
   readonly instructions: readonly Instruction[];
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly contexts: ReadonlyMap<string, NamedContext>;
@@ -41,13 +41,12 @@ export async function readInput(engine: Engine, o: BuildOptions): Promise<BuildI
     files: filesOf(o, context),
     contextDir: context.dir,
     cwd: engine.cwd,
-    readStdin: () => readFileSync('/dev/stdin', 'utf8'),
+    readStdin: () => readAllStdin().toString(),
   });
   const buildArgs = buildArguments(o.buildArgs ?? [], o.buildArgFiles ?? [], engine.env, engine.cwd);
   const contexts = await openNamedContexts(engine, o.buildContexts ?? []);
   const parsed = parseDockerfile(source);
-  for (const diagnostic of parsed.warnings) engine.emit({ type: 'diagnostic', diagnostic });
-  return { context, source, instructions: buildInstructions(parsed), buildArgs, contexts, containerfile: path };
+  return { context, source, parsed, instructions: buildInstructions(parsed), buildArgs, contexts, containerfile: path };
 }
 
 /** @param platform undefined for this machine's. @throws `dockerfile.*` with a place */

@@ -24,6 +24,7 @@ import { type BuildInput, readInput, requestFor } from './build-request.ts';
 import { requireRunnable } from './emulation.ts';
 import { exportImage } from './export-image.ts';
 import { exportDirectory, exportTar } from './export-rootfs.ts';
+import { tellLint } from './lint-warnings.ts';
 import { type Output, parseOutput } from './output.ts';
 import { inPhase } from './phase.ts';
 import { PlatformBuild } from './platform-build.ts';
@@ -48,6 +49,7 @@ export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult
   const input = await readInput(engine, o);
   await using stack = new CleanupStack();
   const runs = await planAll(engine, o, input, stack);
+  tellLint(engine, runs);
   engine.emit({
     type: 'build-started',
     at: Date.now(),

@@ -104,7 +104,7 @@ function readFiles(
   context: BuildContext,
   files: readonly string[],
 ): Containerfile {
-  const readStdin = (): string => readFileSync('/dev/stdin', 'utf8');
+  const readStdin = (): string => readAllStdin().toString();
   const found = readContainerfile({ files, contextDir: context.dir, cwd, readStdin });
   // What came in as the context lies in a place of ours, which says nothing to anybody.
   const isInput = o.context === '-' && context.file !== undefined && files[0] === resolve(context.dir, context.file);

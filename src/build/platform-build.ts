@@ -85,6 +85,17 @@ export class PlatformBuild implements AsyncDisposable {
     return this.#b.request.platform;
   }
 
+  /** What the ignore file of the context leaves out. */
+  get ignoreRules(): IgnoreRules | undefined {
+    return this.#ignore;
+  }
+
+  /** What base images really are for, by stage. */
+  get basePlatforms(): ReadonlyMap<number, Platform> {
+    const found = [...this.#lowered.stages.keys()].map((index) => [index, this.#bases.imageOf(index)] as const);
+    return new Map(found.flatMap(([index, base]) => (base === undefined ? [] : [[index, base.image.config] as const])));
+  }
+
   get lowered(): LoweredBuild {
     return this.#lowered;
   }

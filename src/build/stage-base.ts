@@ -7,7 +7,7 @@ import type { Source, Stage } from '../dockerfile/stages.ts';
 import { BuilderError, located } from '../report/builder-error.ts';
 import { chainIdOfAll } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
-import { formatPlatform, type Platform, platformScore } from '../spec/platform.ts';
+import type { Platform } from '../spec/platform.ts';
 import type { BuildRequest } from './build-request.ts';
 import { inPhase } from './phase.ts';
 import { type LayerState, NO_LAYERS } from './stage-root.ts';
@@ -51,7 +51,6 @@ export class StageBases {
     if (reference === undefined) return undefined;
     const base = await this.#pull(stage, reference);
     this.#images.set(stage.index, base);
-    this.#warnPlatform(stage, base);
     const { config } = base.image;
     if (this.#o.inheritLabels !== false) return config;
     const { Labels: _, ...rest } = config.config ?? {};
@@ -134,15 +133,5 @@ export class StageBases {
     } catch (error) {
       throw located(error, stage.from.span);
     }
-  }
-
-  #warnPlatform(stage: Stage, { image, reference }: BaseImage): void {
-    const want = this.#wantedPlatform(stage);
-    if (want === undefined || platformScore(want, image.config) !== undefined) return;
-    this.#engine.emit({
-      type: 'warning',
-      code: 'InvalidBaseImagePlatform',
-      text: `base image ${reference} was pulled with platform ${formatPlatform(image.config)}, expected ${formatPlatform(want)}`,
-    });
   }
 }

@@ -58,6 +58,7 @@ export const ERROR_CODES = {
   'dockerfile.unknown-flag': 'The instruction has no flag of that name.',
   'dockerfile.expansion': 'A variable cannot be expanded as written.',
   'dockerfile.stage-not-found': 'A stage is used that does not exist (yet).',
+  'dockerfile.lint': 'There are lint findings, and the Dockerfile or a build argument says that these fail a build.',
   'dockerfile.not-found': 'No Dockerfile was found.',
   'ignore.invalid': 'An ignore file has a malformed pattern.',
   // build

@@ -3,7 +3,7 @@ import type { Diagnostic, Span } from '../../index.ts';
 import { UsageError } from '../usage-error.ts';
 import { exitWords } from './exit-words.ts';
 import { redact } from './redact.ts';
-import { sourceFrame } from './source-frame.ts';
+import { printable, sourceFrame } from './source-frame.ts';
 import type { Style } from './style.ts';
 
 export interface ErrorTextOptions {
@@ -63,6 +63,14 @@ export function errorText(error: unknown, o: ErrorTextOptions): string {
   if (help !== undefined) out += `${o.style.path('help:')} ${redact(help)}\n`;
   if (o.verbose && error.stack !== undefined) out += `${o.style.faint(redact(error.stack))}\n`;
   return out;
+}
+
+/** As a build tells it: an error whole, a warning in one line, which `check` shows whole. */
+export function buildDiagnosticText(d: Diagnostic, o: ErrorTextOptions): string {
+  if (d.severity === 'error') return diagnosticText(d, o);
+  const { file, start } = d.span;
+  const place = `${printable(file.name)}:${file.text.slice(0, start).split('\n').length}`;
+  return `${o.style.warning('warning:')} ${place}: ${printable(redact(d.message))} ${o.style.faint(`[${d.code}]`)}\n`;
 }
 
 /** A warning or error about a source text, with its frame, notes and help. */

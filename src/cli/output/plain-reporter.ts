@@ -1,9 +1,9 @@
 /** Buildah's words on Buildah's streams, append-only. */
-import type { BuildEvent, Emit } from '../../index.ts';
+import type { BuildEvent, Diagnostic, Emit } from '../../index.ts';
 import { BuildProgress } from './build-progress.ts';
 import { summaryText } from './build-summary.ts';
 import { ControlFilter } from './control-filter.ts';
-import { diagnosticText } from './error-text.ts';
+import { buildDiagnosticText } from './error-text.ts';
 import type { Output } from './output.ts';
 import { redact } from './redact.ts';
 import { type Ending, isIdLine, type Reporter, type ReporterOptions } from './reporter.ts';
@@ -65,8 +65,7 @@ export class PlainReporter implements Reporter {
         if (this.#isLoud()) stderr.write(`${this.#o.style.warning('warning:')} ${printable(redact(event.text))}\n`);
         return;
       case 'diagnostic':
-        if (event.diagnostic.severity === 'warning' && !this.#isLoud()) return;
-        stderr.write(diagnosticText(event.diagnostic, { width: stderr.columns, style: this.#o.style, verbose: false }));
+        this.#diagnostic(event.diagnostic);
         return;
       case 'step-started':
       case 'step-finished':
@@ -78,6 +77,12 @@ export class PlainReporter implements Reporter {
       case 'build-finished':
         return;
     }
+  }
+
+  #diagnostic(diagnostic: Diagnostic): void {
+    const { stderr, style, quiet } = this.#o;
+    if (diagnostic.severity === 'warning' && (quiet || !this.#isLoud())) return;
+    stderr.write(buildDiagnosticText(diagnostic, { width: stderr.columns, style, verbose: false }));
   }
 
   #isLoud(): boolean {

@@ -5,7 +5,7 @@
 import type { BuildEvent, Emit } from '../../index.ts';
 import { BuildProgress } from './build-progress.ts';
 import { summaryText } from './build-summary.ts';
-import { diagnosticText } from './error-text.ts';
+import { buildDiagnosticText } from './error-text.ts';
 import { LiveFrame } from './live-frame.ts';
 import { TAIL_LINES } from './output-tail.ts';
 import { cachedLine, finishedLine, frameLines } from './progress-frame.ts';
@@ -74,7 +74,7 @@ export class TtyReporter implements Reporter {
         this.#say(`${style.warning('warning:')} ${printable(redact(event.text))}\n`);
         return;
       case 'diagnostic':
-        this.#say(diagnosticText(event.diagnostic, { width: stderr.columns, style, verbose: false }));
+        this.#say(buildDiagnosticText(event.diagnostic, { width: stderr.columns, style, verbose: false }));
         return;
       case 'step-line':
         // Steps are shown by the frame; what remains of Buildah's lines are results.

@@ -92,7 +92,8 @@ export const invalidBaseImagePlatform: LintRule = {
       for (const { index, from, baseText, platform } of plan.stages) {
         const actual = basePlatforms?.get(index);
         const wanted = platform ?? plan.platforms.target;
-        if (actual === undefined || (actual.os === wanted.os && actual.architecture === wanted.architecture)) continue;
+        if (actual === undefined || actual.architecture === '') continue;
+        if (actual.os === wanted.os && actual.architecture === wanted.architecture) continue;
         const shown = [actual, wanted].map((p) => formatPlatform(normalizePlatform(p)));
         const message = `base image ${baseText} is of platform ${shown[0]}, but ${shown[1]} is wanted`;
         yield { message, span: spanOf(from.image), about: from.raw };

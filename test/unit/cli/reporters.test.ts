@@ -103,6 +103,17 @@ Writing manifest to image destination
   it('neutralises what commands print on a terminal', () => {
     assert.match(play(BUILD, 'plain', { tty: true }).stdout, /\nout\n/);
   });
+  it('tells a lint finding in one line, and counts it', () => {
+    const span = { file: { name: 'Dockerfile', text: 'FROM a\nRUN x\n' }, start: 7, end: 10 };
+    const finding = { severity: 'warning', code: 'Rule', message: 'm\x1b', span, notes: [] } as const;
+    const events: BuildEvent[] = [{ type: 'diagnostic', diagnostic: finding }, ...BUILD];
+    const { stdout, stderr } = play(events, 'plain');
+    assert.equal(stdout, play(BUILD, 'plain').stdout);
+    assert.equal(stderr.split('\n')[0], 'warning: Dockerfile:2: m\uFFFD [Rule]');
+    assert.match(stderr, /built in 0\.0s · 1 step · 1 warning\n$/);
+    assert.doesNotMatch(play(events, 'plain', { quiet: true }).stderr, /Rule/);
+    assert.doesNotMatch(play(events, 'plain', { logLevel: 'error' }).stderr, /Rule/);
+  });
   it('drops notes and warnings below the log level', () => {
     const events: BuildEvent[] = [
       { type: 'note', text: 'n' },
