@@ -6,7 +6,8 @@ import { fetchContext, isRemoteContext } from '../container/remote-context.ts';
 import { BuilderError } from '../report/builder-error.ts';
 
 export type NamedContext =
-  | { readonly kind: 'directory'; readonly dir: string }
+  /** What was fetched is no local directory: its ignore file, if it has one, is a file like any other. */
+  | { readonly kind: 'directory'; readonly dir: string; readonly isLocal: boolean }
   | { readonly kind: 'image'; readonly reference: string };
 
 const IMAGE = /^(?:docker-image|container-image|docker):\/\//;
@@ -32,10 +33,11 @@ async function openNamed(engine: Engine, name: string, place: string): Promise<N
   if (isRemoteContext(place)) {
     const dir = engine.store.scratch.directory('context');
     const fetched = await fetchContext(engine, place, dir);
-    return { kind: 'directory', dir: fetched.dir };
+    return { kind: 'directory', dir: fetched.dir, isLocal: false };
   }
   const dir = resolve(engine.cwd, place);
-  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true) return { kind: 'directory', dir };
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true)
+    return { kind: 'directory', dir, isLocal: true };
   throw new BuilderError(
     'context.invalid',
     `the build context ${name} needs the directory ${dir}, which does not exist`,

@@ -2,7 +2,9 @@
  * Roots that steps read from: the build context, earlier stages, images, named contexts. Each is opened once per stage,
  * shown read-only, and released when the stage ends.
  */
+import type { IgnoreRules } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
+import { findIgnoreFile, readIgnoreRules } from '../container/ignore-rules.ts';
 import { loadImage } from '../container/local-image.ts';
 import { pullImage } from '../container/pull.ts';
 import { unpack } from '../container/unpack.ts';
@@ -23,14 +25,16 @@ export interface Origin {
   readonly name: string;
   /** Names its whole content when that is known without reading it. */
   readonly identity: string | undefined;
-  /** Ignore file rules apply. */
-  readonly isContext: boolean;
+  /** What its ignore file hides; undefined where none applies. */
+  readonly ignore: IgnoreRules | undefined;
   /** Files of an image or a stage stay whose they are; those of a directory of the host become root's. */
   readonly keepsOwners: boolean;
 }
 
 export interface OriginOptions {
   readonly contextDir: string;
+  /** Of the build context. */
+  readonly ignore: IgnoreRules | undefined;
   readonly contexts: ReadonlyMap<string, NamedContext>;
   readonly stage: (index: number) => { readonly state: LayerState; readonly name: string };
   readonly pull: PullOptions;
@@ -64,7 +68,7 @@ export class Origins implements AsyncDisposable {
         path: this.#o.contextDir,
         name: 'the build context',
         identity: undefined,
-        isContext: true,
+        ignore: this.#o.ignore,
         keepsOwners: false,
       };
     }
@@ -84,13 +88,18 @@ export class Origins implements AsyncDisposable {
           path: context.dir,
           name: `the build context ${source.name}`,
           identity: undefined,
-          isContext: false,
+          ignore: context.isLocal ? this.#ignoreIn(context.dir) : undefined,
           keepsOwners: false,
         };
       }
       case 'image':
         return this.#image(source.reference);
     }
+  }
+
+  /** A directory has an ignore file of its own; those named for a Containerfile are the build context's. */
+  #ignoreIn(dir: string): IgnoreRules | undefined {
+    return readIgnoreRules(findIgnoreFile(dir, undefined, undefined, this.#engine.cwd));
   }
 
   async #image(reference: string): Promise<Origin> {
@@ -105,7 +114,7 @@ export class Origins implements AsyncDisposable {
 
   async #view(snapshot: SnapshotId | undefined, name: string, identity: string): Promise<Origin> {
     const mounted = this.#cleanup.use(await this.#engine.snapshots.view(snapshot));
-    return { path: mounted.path, name, identity, isContext: false, keepsOwners: true };
+    return { path: mounted.path, name, identity, ignore: undefined, keepsOwners: true };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -211,6 +211,7 @@ export class PlatformBuild implements AsyncDisposable {
     const engine = this.#engineOf(stage);
     const origins = new Origins(engine, {
       contextDir: request.context.dir,
+      ignore: this.#ignore,
       contexts: request.contexts,
       stage: (index) => this.#stageState(index),
       pull: this.#bases.pullOptions(stage),
@@ -218,7 +219,6 @@ export class PlatformBuild implements AsyncDisposable {
     const actions = new StepActions({
       engine,
       origins,
-      ignore: this.#ignore,
       run: options.run ?? {},
       secrets: this.#secrets,
       agents: this.#agents,

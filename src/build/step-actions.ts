@@ -6,7 +6,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { digestSources } from '../container/content-digest.ts';
 import { copyInto } from '../container/copy-into.ts';
-import { type IgnoreRules, inlineSource, type ResolvedSource, resolveSources } from '../container/copy-source.ts';
+import { inlineSource, type ResolvedSource, resolveSources } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
 import { fetchSources } from '../container/remote-files.ts';
 import { parseMount } from '../container/run.ts';
@@ -39,7 +39,6 @@ export interface PreparedStep {
 export interface StepActionOptions {
   readonly engine: Engine;
   readonly origins: Origins;
-  readonly ignore: IgnoreRules | undefined;
   readonly run: RunDefaults;
   readonly secrets: ReadonlyMap<string, SecretSource>;
   readonly agents: ReadonlyMap<string, SshAgent>;
@@ -145,7 +144,7 @@ export class StepActions implements AsyncDisposable {
   }
 
   async #sourcesOf(step: CopyStep | AddStep): Promise<ResolvedSource[]> {
-    const { engine, ignore } = this.#o;
+    const { engine } = this.#o;
     const inline = step.inlineFiles.map(({ name, content }) => inlineSource(name, Buffer.from(content)));
     const local = step.kind === 'copy' ? step.sources : step.sources.filter(({ kind }) => kind === 'local');
     const remote = step.kind === 'copy' ? [] : step.sources.filter(({ kind }) => kind !== 'local');
@@ -160,7 +159,7 @@ export class StepActions implements AsyncDisposable {
               root: this.#rootOf(origin.path),
               rootName: origin.name,
               patterns: [source.text],
-              ignore: origin.isContext ? ignore : undefined,
+              ignore: origin.ignore,
               exclude: step.excludes,
               parents: step.kind === 'copy' && step.parents,
               // A pattern may match nothing beside other sources; alone, an empty copy is a mistake.
@@ -258,7 +257,7 @@ export class StepActions implements AsyncDisposable {
       root: this.#rootOf(origin.path),
       rootName: origin.name,
       patterns: [source === '' ? '.' : source],
-      ignore: origin.isContext ? this.#o.ignore : undefined,
+      ignore: origin.ignore,
       allowWildcard: false,
       signal: this.#o.engine.signal,
     });
@@ -307,13 +306,13 @@ export class StepActions implements AsyncDisposable {
   /** Root a mount reads from. What the ignore file hides is not shown to a RUN either. */
   async #pathOf(mount: StepMount): Promise<string> {
     const origin = await this.#o.origins.get(mount.content);
-    if (!origin.isContext || this.#o.ignore === undefined || mount.type !== 'bind') return origin.path;
-    const { engine, ignore } = this.#o;
+    if (origin.ignore === undefined || mount.type !== 'bind') return origin.path;
+    const { engine } = this.#o;
     const copy = engine.store.scratch.directory('context');
     const sources = await resolveSources({
       root: this.#rootOf(origin.path),
       patterns: [mount.source === '' ? '.' : mount.source],
-      ignore,
+      ignore: origin.ignore,
       allowWildcard: false,
       signal: engine.signal,
     });

@@ -71,7 +71,9 @@ describe('the language corpus built by Buildah', { skip }, () => {
   });
 
   for (const { name } of cases) {
-    it(name, () => {
+    // Buildah looks stages up in an order that changes from run to run.
+    const varies = known[name]?.differences[0] === 'varies' && 'Buildah does not always come to the same';
+    it(name, { skip: varies }, () => {
       const differences = (results.get(name) ?? ['the case was not built']).map(withoutDetails);
       if (differences.length === 0) delete found[name];
       else found[name] = { because: known[name]?.because ?? UNEXPLAINED, differences };
