@@ -197,7 +197,9 @@ export class StageBuild {
       return { layer, snapshot, chain, history: this.#entry(text, layer === undefined, true) };
     });
     if (!isFresh && result.layer !== undefined) root.adopt(result.layer, result.snapshot as never, result.chain);
-    this.#progress.history.push(result.history);
+    // Which directory is made is in the key, how the line is written is not.
+    const own = step.kind === 'workdir' ? { created_by: step.createdBy } : {};
+    this.#progress.history.push({ ...result.history, ...own });
     this.#progress.state = next;
     return isFresh ? 'ran' : 'cached';
   }
