@@ -25,7 +25,7 @@ export function missingSource(o: Place, pattern: string, path: ByteString): Buil
   if (rule !== undefined && nearest.missing === undefined) {
     return new BuilderError(
       'copy.source-missing',
-      `cannot copy ${shown}: rule "${rule.pattern}" of ${o.ignore!.name} hides it (line ${rule.line})`,
+      `cannot copy ${shown}: ${o.ignore!.name}:${rule.line} hides it (rule "${rule.pattern}")`,
       {
         hint: `add "!${displayName(path)}" below that rule`,
         facts: { ...facts, rule: rule.pattern, line: rule.line },

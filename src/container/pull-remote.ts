@@ -18,6 +18,7 @@ import { nowNanoseconds } from './image-times.ts';
 import { newImageName } from './local-image.ts';
 import { localTarget } from './local-target.ts';
 import type { PulledImage } from './pull.ts';
+import { type FailedPull, pullFailure } from './pull-failure.ts';
 import { registriesConf } from './short-names.ts';
 import type { PullOptions } from './verb-options.ts';
 
@@ -53,7 +54,7 @@ export async function pullFromRegistry(
   const names = resolveShortName(reference, conf).map(withDefaultTag);
   if (alias !== undefined)
     engine.emit({ type: 'note', text: `Resolved ${JSON.stringify(location)} as an alias (${alias.file})` });
-  const failures: unknown[] = [];
+  const failures: FailedPull[] = [];
   for (const name of names) {
     if (reference.registry === undefined)
       engine.emit({ type: 'note', text: `Trying to pull ${formatReference(name)}...` });
@@ -62,18 +63,15 @@ export async function pullFromRegistry(
         return await pullReference(engine, name, source.reference, source.insecure, local, o);
       } catch (error) {
         engine.signal?.throwIfAborted();
-        failures.push(error);
+        failures.push({ place: source.reference, isMirror: source.isMirror, error });
       }
     }
   }
-  if (failures.length === 1) throw failures[0];
-  throw new BuilderError(
-    'registry.request-failed',
-    `cannot pull ${location} from any of ${failures.length} places: ${failures.map((f) => (f as Error).message).join('; ')}`,
-    {
-      cause: failures.at(-1),
-    },
-  );
+  throw await pullFailure(location, failures, {
+    hasCreds: o.creds !== undefined,
+    authfile: o.authfile,
+    env: engine.env,
+  });
 }
 
 async function withRepository<R>(

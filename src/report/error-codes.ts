@@ -10,7 +10,6 @@ export const ERROR_CODES = {
   'sys.cancelled': 'The work was cancelled.',
   'path.escapes': 'A path leaves the directory it must stay in.',
   // store
-  'store.locked': 'Another process holds the lock.',
   'store.damaged': 'Something in the store is not what its name promises.',
   'store.format': 'The store was written by an incompatible release.',
   'blob.not-found': 'A blob is not in the store.',

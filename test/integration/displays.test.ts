@@ -22,7 +22,7 @@ COPY --from=quick /out /out
 `;
 
 const FAILING = `FROM localhost/latest
-RUN i=1; while [ $i -le 30 ]; do echo line $i; i=$((i+1)); done; printf '\\033[2J\\033]0;title\\007'; nosuch-command
+RUN i=1; while [ $i -le 30 ]; do echo line $i; i=$((i+1)); done; printf '\\033[2J\\033]0;title\\007'; sleep 0.3; nosuch-command
 `;
 
 describe('the displays of a build', {

@@ -51,17 +51,17 @@ function systemText({ code, syscall, path, message }: SystemError): string {
 
 /** `Error: what`, the place, what caused it, and a way out. Ends with a line feed. */
 export function errorText(error: unknown, o: ErrorTextOptions): string {
-  if (isSystemError(error)) return `${o.style.bad('Error:')} ${redact(systemText(error))}\n`;
+  if (isSystemError(error)) return `${o.style.bad('Error:')} ${harmless(systemText(error))}\n`;
   if (!isCoded(error)) return bugText(error, o);
-  let out = `${o.style.bad('Error:')} ${redact(error.message)}\n`;
+  let out = `${o.style.bad('Error:')} ${harmless(error.message)}\n`;
   if (error.span !== undefined) out += sourceFrame(error.span, o.width, o.style, error.code);
   else if (o.verbose) out += `  ${o.style.faint(`[${error.code}]`)}\n`;
   const exit = error.code === 'step.failed' || error.code === 'build.failed' ? exitWords(error.facts) : undefined;
   if (exit !== undefined) out += `${o.style.path('note:')} ${exit}\n`;
-  for (const cause of causesOf(error, o.verbose)) out += `${o.style.faint('caused by:')} ${redact(cause)}\n`;
+  for (const cause of causesOf(error, o.verbose)) out += `${o.style.faint('caused by:')} ${harmless(cause)}\n`;
   const help = error.hint ?? nearHint(error, o);
-  if (help !== undefined) out += `${o.style.path('help:')} ${redact(help)}\n`;
-  if (o.verbose && error.stack !== undefined) out += `${o.style.faint(redact(error.stack))}\n`;
+  if (help !== undefined) out += `${o.style.path('help:')} ${harmless(help)}\n`;
+  if (o.verbose && error.stack !== undefined) out += `${o.style.faint(harmless(error.stack))}\n`;
   return out;
 }
 
@@ -76,12 +76,12 @@ export function buildDiagnosticText(d: Diagnostic, o: ErrorTextOptions): string 
 /** A warning or error about a source text, with its frame, notes and help. */
 export function diagnosticText(d: Diagnostic, o: ErrorTextOptions): string {
   const head = d.severity === 'error' ? o.style.bad('error:') : o.style.warning('warning:');
-  let out = `${head} ${redact(d.message)}\n${sourceFrame(d.span, o.width, o.style, d.code)}`;
+  let out = `${head} ${harmless(d.message)}\n${sourceFrame(d.span, o.width, o.style, d.code)}`;
   for (const note of d.notes) {
-    out += `${o.style.path('note:')} ${redact(note.message)}\n`;
+    out += `${o.style.path('note:')} ${harmless(note.message)}\n`;
     if (note.span !== undefined) out += sourceFrame(note.span, o.width, o.style);
   }
-  if (d.help !== undefined) out += `${o.style.path('help:')} ${redact(d.help)}\n`;
+  if (d.help !== undefined) out += `${o.style.path('help:')} ${harmless(d.help)}\n`;
   return out;
 }
 
@@ -89,6 +89,11 @@ function nearHint(error: Error, o: ErrorTextOptions): string | undefined {
   if (!(error instanceof UsageError) || error.near === undefined) return undefined;
   const found = o.suggest?.(error.near.word, error.near.candidates);
   return found === undefined ? undefined : `did you mean \`${error.near.prefix}${found}\`?`;
+}
+
+/** Without credentials, and without control characters but line feeds: messages quote what others wrote. */
+function harmless(text: string): string {
+  return redact(text).split('\n').map(printable).join('\n');
 }
 
 /** What lies behind an error. Causes whose text the message already holds say nothing new, and count only when verbose. */
@@ -105,7 +110,7 @@ export function causesOf(error: Error, verbose = false): string[] {
 }
 
 function bugText(error: unknown, o: ErrorTextOptions): string {
-  const text = redact(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const text = harmless(error instanceof Error ? (error.stack ?? error.message) : String(error));
   const [first, ...rest] = text.split('\n');
   return `${o.style.bad('Error:')} internal: ${first}\n${o.style.faint(rest.join('\n'))}\nThis is a bug in slipway.\n`;
 }

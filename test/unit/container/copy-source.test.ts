@@ -122,7 +122,7 @@ const ROWS: readonly Row[] = [
     context: { '.env': 'secret' },
     sources: '.env',
     o: ignore('.env'),
-    after: /rule "\.env" of \.dockerignore hides it/,
+    after: /\.dockerignore:\d+ hides it \(rule "\.env"\)/,
   },
   {
     name: 'nor matched',
@@ -150,14 +150,14 @@ const ROWS: readonly Row[] = [
     context: { 'd/f': '' },
     sources: 'd',
     o: ignore('d'),
-    after: /rule "d" of/,
+    after: /:\d+ hides it \(rule "d"\)/,
   },
   {
     name: 'a file of an ignored directory is missing',
     context: { 'd/f': '' },
     sources: 'd/f',
     o: ignore('x', 'd'),
-    after: /rule "d" of/,
+    after: /:\d+ hides it \(rule "d"\)/,
   },
   {
     name: 'an exception brings a file of an ignored directory back',
