@@ -183,6 +183,10 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
     new BuilderError('run.isolation-unavailable', 'isolation oci does not work here (oci: no runtime is installed)', {
       hint: 'install crun or runc',
     }),
+  'run.network-unavailable': () =>
+    new BuilderError('run.network-unavailable', 'cannot connect a network of its own: pasta is not installed', {
+      hint: 'apt-get install passt, or use --network host',
+    }),
   'step.failed': () =>
     atStep('step.failed', TEXT.split('\n')[3]!.trim(), 'while running runtime: exit status 137', {
       facts: { exitCode: 137 },
