@@ -13,6 +13,8 @@ export interface BuildContext {
   readonly file: string | undefined;
   /** Ignore files count only in directories of this machine. */
   readonly isLocal: boolean;
+  /** Seconds since the epoch, for contexts that have a time: those fetched from elsewhere. */
+  modifiedAt?(): number | undefined;
 }
 
 /** @throws `context.invalid` */
@@ -25,7 +27,7 @@ export async function openContext(
   if (text !== undefined && isRemoteContext(text)) {
     const dir = engine.store.scratch.directory('context');
     const fetched = await fetchContext(engine, text, dir);
-    return { dir: fetched.dir, file: fetched.file, isLocal: false };
+    return { ...fetched, isLocal: false };
   }
   return openLocalContext(engine.cwd, text);
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { emitCopies, emitTransfer } from '../container/commit.ts';
 import type { Engine } from '../container/engine.ts';
-import { type ImageTimes, imageTimes } from '../container/image-times.ts';
+import { imageTimes } from '../container/image-times.ts';
 import { newImageName } from '../container/local-image.ts';
 import { extendList, findList, listEntry } from '../container/manifest-list.ts';
 import { isRemoteName, sendImage } from '../container/push.ts';
@@ -29,6 +29,7 @@ import { type Output, parseOutput } from './output.ts';
 import { inPhase } from './phase.ts';
 import { PlatformBuild } from './platform-build.ts';
 import { saveStages } from './saved-stages.ts';
+import { sourceDateEpoch } from './source-date.ts';
 import { snapshotOf } from './stage-root.ts';
 
 /**
@@ -112,11 +113,11 @@ async function planAll(
     writes: o.layers === true,
     explains: o.trace !== undefined,
   });
-  const times = buildTimes(engine, o, input);
+  const requests = platforms.map((platform) => requestFor(input, o, platform));
+  const times = imageTimes({ ...o, sourceDateEpoch: await sourceDateEpoch(engine, o, requests[0]!) });
   return Promise.all(
-    platforms.map(async (platform) => {
-      const request = requestFor(input, o, platform);
-      const label = platforms.length > 1 ? formatPlatform(request.platform) : undefined;
+    requests.map(async (request) => {
+      const label = requests.length > 1 ? formatPlatform(request.platform) : undefined;
       const run = await PlatformBuild.plan({ engine, options: o, request, times, cache, label });
       stack.use(run);
       requireRunnable(run.lowered.stages, request.platform);
@@ -266,20 +267,4 @@ function warnUnusedArguments(engine: Engine, input: BuildInput, runs: readonly P
     if (suggestion === undefined) continue;
     engine.emit({ type: 'note', text: `build argument ${name} is not declared: did you mean ${suggestion}?` });
   }
-}
-
-function buildTimes(engine: Engine, o: BuildOptions, input: BuildInput): ImageTimes {
-  const epoch = input.buildArgs.get('SOURCE_DATE_EPOCH') ?? engine.env['SOURCE_DATE_EPOCH'];
-  const isFromEpoch = o.timestamp === undefined && epoch !== undefined && epoch !== '';
-  const sourceDateEpoch = o.sourceDateEpoch ?? (isFromEpoch ? epochOf(epoch) : undefined);
-  return imageTimes({ timestamp: o.timestamp, sourceDateEpoch, rewriteTimestamp: o.rewriteTimestamp });
-}
-
-/** @throws `usage.invalid` */
-function epochOf(text: string): number {
-  if (/^\d{1,12}$/.test(text)) return Number(text);
-  throw new BuilderError(
-    'usage.invalid',
-    `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}: it must be a number of seconds`,
-  );
 }

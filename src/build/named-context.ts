@@ -7,7 +7,13 @@ import { BuilderError } from '../report/builder-error.ts';
 
 export type NamedContext =
   /** What was fetched is no local directory: its ignore file, if it has one, is a file like any other. */
-  | { readonly kind: 'directory'; readonly dir: string; readonly isLocal: boolean }
+  | {
+      readonly kind: 'directory';
+      readonly dir: string;
+      readonly isLocal: boolean;
+      /** Seconds since the epoch, for what was fetched. */
+      modifiedAt?(): number | undefined;
+    }
   | { readonly kind: 'image'; readonly reference: string };
 
 const IMAGE = /^(?:docker-image|container-image|docker):\/\//;
@@ -33,7 +39,7 @@ async function openNamed(engine: Engine, name: string, place: string): Promise<N
   if (isRemoteContext(place)) {
     const dir = engine.store.scratch.directory('context');
     const fetched = await fetchContext(engine, place, dir);
-    return { kind: 'directory', dir: fetched.dir, isLocal: false };
+    return { kind: 'directory', dir: fetched.dir, isLocal: false, modifiedAt: () => fetched.modifiedAt() };
   }
   const dir = resolve(engine.cwd, place);
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true)

@@ -35,6 +35,8 @@ export interface GitCheckout {
   /** Existing directory in it to copy from; '' for all. */
   readonly subdirectory: string;
   readonly commit: string;
+  /** Seconds since the epoch. */
+  readonly committedAt: number;
   /** The time all files are to get; undefined leaves that of the checkout. */
   readonly timestamp: Timestamp | undefined;
 }
@@ -95,14 +97,14 @@ export async function cloneGit(url: GitUrl, o: CloneOptions): Promise<GitCheckou
   requireChecksum(url, commit, o.checksum);
   await run(git, ['checkout', '-q', '--force', '--detach', commit]);
   if (url.submodules) await run(git, ['submodule', '--quiet', 'update', '--init', '--recursive', '--depth=1']);
-  const time = await run(git, ['show', '-s', '--format=%ct', commit]);
+  const committedAt = Number((await run(git, ['show', '-s', '--format=%ct', commit])).trim());
   const keep = o.keepGitDirectory ?? url.keepGitDirectory ?? false;
   // A login in the address must not end up in the image.
   if (keep) await run(git, ['remote', 'set-url', '--', 'origin', url.remote.replace(/\/\/[^/@]*@/, '//')]);
   tidy(Buffer.from(root), keep);
   requireSubdirectory(root, url);
-  const timestamp = url.usesCommitTime ? { seconds: Number(time.trim()), nanoseconds: 0 } : undefined;
-  return { root, subdirectory: url.subdirectory, commit, timestamp };
+  const timestamp = url.usesCommitTime ? { seconds: committedAt, nanoseconds: 0 } : undefined;
+  return { root, subdirectory: url.subdirectory, commit, committedAt, timestamp };
 }
 
 function gitFor(url: GitUrl, directory: string, o: CloneOptions): Git {

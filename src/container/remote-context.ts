@@ -1,5 +1,5 @@
 /** Build contexts that are not on this machine: git repositories, and archives or Containerfiles behind a URL. */
-import { mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
@@ -14,6 +14,8 @@ export interface FetchedContext {
   readonly dir: string;
   /** The URL was a Containerfile: its path. */
   readonly file: string | undefined;
+  /** Seconds since the epoch: the commit's time, the server's `Last-Modified`, or the newest file of the archive. */
+  modifiedAt(): number | undefined;
 }
 
 const GITHUB = /^github\.com\/[^/]+\/[^/]+/;
@@ -28,19 +30,33 @@ export async function fetchContext(engine: Engine, text: string, dir: string): P
   const { env, signal } = engine;
   const url = GITHUB.test(text) ? githubUrl(text) : text;
   if (isGitUrl(url)) {
-    const { root, subdirectory } = await cloneGit(parseGitUrl(url), { directory: dir, env, signal });
-    return { dir: join(root, containedPath(root, subdirectory)), file: undefined };
+    const { root, subdirectory, committedAt } = await cloneGit(parseGitUrl(url), { directory: dir, env, signal });
+    const contained = join(root, containedPath(root, subdirectory));
+    return { dir: contained, file: undefined, modifiedAt: () => committedAt };
   }
   const download = join(dir, 'download');
   mkdirSync(download);
   const file = await fetchUrl(url, { directory: download, env, signal });
+  const served = file.lastModified?.seconds;
   // Unpacked into a directory of its own: nothing fetched before or after is ever in the way of a link in it.
   const fresh = join(dir, 'context');
   mkdirSync(fresh);
-  if (await unpackArchiveFile(engine, join(download, file.name), fresh)) return { dir: fresh, file: undefined };
+  if (await unpackArchiveFile(engine, join(download, file.name), fresh)) {
+    return { dir: fresh, file: undefined, modifiedAt: () => served ?? newestBelow(Buffer.from(fresh)) };
+  }
   const empty = join(dir, 'empty');
   mkdirSync(empty);
-  return { dir: empty, file: join(download, file.name) };
+  return { dir: empty, file: join(download, file.name), modifiedAt: () => served };
+}
+
+/** Seconds since the epoch of the newest file; undefined without files. */
+function newestBelow(dir: Buffer): number | undefined {
+  const times = readdirSync(dir, 'buffer').map((name) => {
+    const path = Buffer.concat([dir, Buffer.from('/'), name]);
+    const stat = lstatSync(path);
+    return stat.isDirectory() ? newestBelow(path) : Math.floor(stat.mtimeMs / 1000);
+  });
+  return times.reduce((a, b) => (a === undefined || (b !== undefined && b > a) ? b : a), undefined);
 }
 
 /** `github.com/owner/name[.git][#ref[:dir]]` without a scheme. */

@@ -21,6 +21,8 @@ export interface RemoteFiles {
   readonly pattern: string;
   /** Time all of it is to have; undefined: as fetched. */
   readonly timestamp: Timestamp | undefined;
+  /** Seconds since the epoch: the commit's time or the server's `Last-Modified`. */
+  readonly modifiedAt: number | undefined;
 }
 
 /** @param dir an empty directory. @throws `copy.fetch-failed`, `blob.digest-mismatch` */
@@ -41,15 +43,15 @@ export async function fetchSources(
       env,
       signal,
     });
-    return { dir, pattern: file.name, timestamp: undefined };
+    return { dir, pattern: file.name, timestamp: undefined, modifiedAt: file.lastModified?.seconds };
   }
   mkdirSync(join(dir, 'git'));
-  const { root, subdirectory, timestamp } = await cloneGit(parseGitUrl(text), {
+  const { root, subdirectory, timestamp, committedAt } = await cloneGit(parseGitUrl(text), {
     directory: join(dir, 'git'),
     checksum: o.checksum,
     keepGitDirectory: o.keepGitDir,
     env,
     signal,
   });
-  return { dir: root, pattern: subdirectory === '' ? '.' : subdirectory, timestamp };
+  return { dir: root, pattern: subdirectory === '' ? '.' : subdirectory, timestamp, modifiedAt: committedAt };
 }
