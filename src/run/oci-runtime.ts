@@ -146,12 +146,16 @@ function mountThrowaway(source: string, scratch: string, cleanup: CleanupStack):
   cleanup.defer(() => unmount(join(scratch, 'merged')));
 }
 
-/** `$0` runtime, `$1` directory, `$2` container, the rest the runtime's flags. Ends at once when told "done". */
+/**
+ * `$0` runtime, `$1` bundle, `$2` container, the rest the runtime's flags. Ends at once when told "done". It unmounts for
+ * programs that have no mount namespace of their own.
+ */
 const WATCHDOG = `read -r word; [ "$word" = done ] && exit
-runtime=$0 directory=$1 id=$2; shift 2
+runtime=$0 bundle=$1 id=$2; shift 2
 for wait in 0 1; do sleep $wait; "$runtime" "$@" delete --force "$id"; done
-rm -rf "$directory"
-exec rm -rf "\${directory%/*}"`;
+parent=\${bundle%/*}
+for mount in "$bundle" "$parent"/scratch/*/merged; do umount -l "$mount"; done
+exec rm -rf --one-file-system "$parent"`;
 
 /** One container of an OCI runtime, from `run` to `delete`. */
 class RuntimeContainer {

@@ -1,7 +1,8 @@
 /** Runs that outlive, or must not outlive, the program; and the executor suites as an ordinary user. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -42,15 +43,22 @@ describe('a run whose program is killed', { skip: problem ?? false }, () => {
   });
   after(() => rmSync(root, { recursive: true, force: true }));
 
-  for (const isolation of ['chroot', 'oci']) {
+  const scratch = mkdtempSync(join(tmpdir(), 'slipway-killed-'));
+  after(() => rmSync(scratch, { recursive: true, force: true }));
+  /** A throwaway layer of the isolation that has to unmount it itself; elsewhere it goes with the namespace. */
+  const over = { oci: [{ type: 'overlay', source: '/etc', target: '/over' }], chroot: [] };
+
+  for (const isolation of ['chroot', 'oci'] as const) {
     test(`${isolation}: leaves no process`, async (t) => {
       // A number nobody else sleeps for marks our processes.
       const seconds = String(100_000 + (process.pid % 10_000) * 10 + (isolation === 'oci' ? 1 : 2));
       const program = `
         const { chooseExecutor } = await import(${JSON.stringify(join(SOURCES, 'probe.js'))});
         const { processSpec } = await import(${JSON.stringify(join(HERE, '../support/executor-suite.js'))});
-        const { executor } = await chooseExecutor({ env: {}, isolation: ${JSON.stringify(isolation)} });
-        await executor.run(${JSON.stringify(root)}, processSpec(['sh', '-c', 'sleep ${seconds} & sleep ${seconds}']),
+        const { executor } = await chooseExecutor({ env: {}, isolation: ${JSON.stringify(isolation)},
+          temporary: ${JSON.stringify(scratch)} });
+        await executor.run(${JSON.stringify(root)}, processSpec(['sh', '-c', 'sleep ${seconds} & sleep ${seconds}'],
+            { mounts: ${JSON.stringify(over[isolation])} }),
           { stdin: 'ignore', stdout: () => {}, stderr: () => {} });`;
       const child: ChildProcess = spawn(process.execPath, ['--input-type=module', '-e', program], {
         stdio: ['ignore', 'ignore', 'pipe'],
@@ -65,6 +73,13 @@ describe('a run whose program is killed', { skip: problem ?? false }, () => {
       assert.ok(started && child.exitCode === null, said);
       child.kill('SIGKILL');
       assert.ok(await eventually(() => processesWith(seconds).length === 0, 5000), 'processes are left');
+      const traces = (): string[] => [
+        ...readdirSync(scratch),
+        ...readFileSync('/proc/self/mountinfo', 'utf8')
+          .split('\n')
+          .filter((line) => line.includes(scratch)),
+      ];
+      assert.ok(await eventually(() => traces().length === 0, 5000), `left: ${traces().join(', ')}`);
     });
   }
 });
