@@ -10,6 +10,7 @@ import { currentNamespace, mayMount } from '../sys/user-namespace.ts';
 import { NETWORK_HELPERS } from './network.ts';
 import { installedHelpers, installHint, openPrivateNetwork } from './private-network.ts';
 import { chooseExecutor, RUNTIMES } from './probe.ts';
+import { runtimeDanger } from './runtime-version.ts';
 
 export interface HostCheck {
   /** Stable for programs: `user-namespaces`, `subordinate-ids`, … */
@@ -144,8 +145,12 @@ function runtimeCheck(name: string): HostCheck {
   if (path === undefined) {
     return { name, state: 'note', found: 'not installed', remedy: `sudo apt-get install ${name}` };
   }
-  const version = runHelper(path, ['--version']).stdout.split('\n')[0]?.trim() ?? '';
-  return { name, state: 'ok', found: `${path} (${version})` };
+  const text = runHelper(path, ['--version']).stdout;
+  const found = `${path} (${text.split('\n')[0]?.trim() ?? ''})`;
+  const danger = runtimeDanger(text);
+  if (danger === undefined) return { name, state: 'ok', found };
+  const remedy = `sudo apt-get install --only-upgrade ${name}`;
+  return { name, state: 'note', found: `${found}: ${danger}`, remedy };
 }
 
 const TUN = '/dev/net/tun';
