@@ -16,6 +16,7 @@ import { chainIdOfAll } from '../spec/digest.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import type { NamedContext } from './named-context.ts';
 import { type LayerState, snapshotOf } from './stage-root.ts';
+import { withStageHint } from './stage-suggestion.ts';
 
 /** Something files are read from. */
 export interface Origin {
@@ -38,6 +39,8 @@ export interface OriginOptions {
   readonly contexts: ReadonlyMap<string, NamedContext>;
   readonly stage: (index: number) => { readonly state: LayerState; readonly name: string };
   readonly pull: PullOptions;
+  /** Names of all stages that may be read, for suggestions. */
+  readonly stageNames: readonly string[];
 }
 
 export class Origins implements AsyncDisposable {
@@ -103,7 +106,9 @@ export class Origins implements AsyncDisposable {
   }
 
   async #image(reference: string): Promise<Origin> {
-    const { record } = await pullImage(this.#engine, reference, this.#o.pull);
+    const { record } = await pullImage(this.#engine, reference, this.#o.pull).catch((error: unknown) => {
+      throw withStageHint(error, reference, this.#o.stageNames);
+    });
     const image = loadImage(this.#engine, record);
     return this.#view(
       await unpack(this.#engine, image),

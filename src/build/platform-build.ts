@@ -215,6 +215,7 @@ export class PlatformBuild implements AsyncDisposable {
       contexts: request.contexts,
       stage: (index) => this.#stageState(index),
       pull: this.#bases.pullOptions(stage),
+      stageNames: request.plan.stages.slice(0, stage.index).flatMap(({ name }) => name ?? []),
     });
     const actions = new StepActions({
       engine,

@@ -11,6 +11,7 @@ import type { Platform } from '../spec/platform.ts';
 import type { BuildRequest } from './build-request.ts';
 import { inPhase } from './phase.ts';
 import { type LayerState, NO_LAYERS } from './stage-root.ts';
+import { withStageHint } from './stage-suggestion.ts';
 
 /** An image a stage stands on. */
 export interface BaseImage {
@@ -131,7 +132,8 @@ export class StageBases {
       const { record, name } = await inPhase(emit, 'pull', `${this.#stageId(stage.index)}.1`, pull);
       return { image: loadImage(this.#engine, record), name, reference };
     } catch (error) {
-      throw located(error, stage.from.span);
+      const above = this.#r.plan.stages.slice(0, stage.index).flatMap((other) => other.name ?? []);
+      throw located(withStageHint(error, reference, above), stage.from.span);
     }
   }
 }

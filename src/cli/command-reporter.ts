@@ -42,7 +42,7 @@ export async function underReporter(
     reporter.finish();
     return code;
   } catch (error) {
-    reporter.finish({ error });
+    reporter.finish({ error, isStopped: c.signal.aborted });
     // A program that reads events was told by the last of them.
     if (o.mode !== 'json' || o.output !== undefined) throw error;
     return errorCode(error);

@@ -159,9 +159,10 @@ async function plainEmit(c: CommandContext): Promise<Emit> {
 }
 
 async function tellError(error: unknown, s: Surroundings, flags: Flags | undefined): Promise<void> {
-  const [{ errorText }, { styleFor }] = await Promise.all([
+  const [{ errorText, isCoded }, { styleFor }, { releaseVersion }] = await Promise.all([
     import('./output/error-text.ts'),
     import('./output/style.ts'),
+    import('./release.ts'),
   ]);
   const wantsSuggestion = error instanceof UsageError && error.near !== undefined;
   const suggest = wantsSuggestion ? (await s.library().catch(() => undefined))?.suggest : undefined;
@@ -171,6 +172,7 @@ async function tellError(error: unknown, s: Surroundings, flags: Flags | undefin
       width: s.stderr.columns,
       style: styleFor(s.stderr, s.env, flags?.string('color')),
       verbose: level === 'debug' || level === 'trace',
+      ...(isCoded(error) ? {} : { version: releaseVersion() }),
       ...(suggest === undefined ? {} : { suggest }),
     }),
   );

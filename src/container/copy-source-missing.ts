@@ -37,7 +37,7 @@ export function missingSource(o: Place, pattern: string, path: ByteString): Buil
       ? undefined
       : suggest(displayName(nearest.missing), namesIn(o.root, nearest.directory));
   const where = nearest.directory === '' ? '' : ` ("${displayName(nearest.directory)}" does)`;
-  const better = near === undefined ? undefined : [displayName(nearest.directory), near].filter(Boolean).join('/');
+  const better = near === undefined ? undefined : betterPath(o.root, nearest, near);
   return new BuilderError('copy.source-missing', `cannot copy ${shown}: it does not exist in ${nameOf(o)}${where}`, {
     facts,
     ...(better === undefined ? {} : { hint: `did you mean "${better}"?` }),
@@ -61,17 +61,32 @@ export function decidingRule(
   return ignored ? rule : undefined;
 }
 
-function nearestDirectory(
-  root: RootDirectory,
-  path: ByteString,
-): { directory: ByteString; missing: ByteString | undefined } {
+interface Nearest {
+  /** The deepest that exists. */
+  readonly directory: ByteString;
+  /** The name that does not exist in it. */
+  readonly missing: ByteString | undefined;
+  /** What the path names below that. */
+  readonly rest: readonly ByteString[];
+}
+
+function nearestDirectory(root: RootDirectory, path: ByteString): Nearest {
   let directory = '';
-  for (const name of path.split('/').filter((part) => part !== '')) {
+  const names = path.split('/').filter((part) => part !== '');
+  for (const [i, name] of names.entries()) {
     const next = directory === '' ? name : `${directory}/${name}`;
-    if (root.stat(bytesOf(next), true) === undefined) return { directory, missing: name };
+    if (root.stat(bytesOf(next), true) === undefined) return { directory, missing: name, rest: names.slice(i + 1) };
     directory = next;
   }
-  return { directory, missing: undefined };
+  return { directory, missing: undefined, rest: [] };
+}
+
+/** The whole path with one name corrected where that exists; else as far as it does. */
+function betterPath(root: RootDirectory, { directory, rest }: Nearest, near: string): string {
+  const corrected = [displayName(directory), near].filter(Boolean).join('/');
+  if (rest.length === 0) return corrected;
+  const whole = [directory, near, ...rest].filter(Boolean).join('/');
+  return root.stat(bytesOf(whole), true) === undefined ? corrected : displayName(whole);
 }
 
 function namesIn(root: RootDirectory, path: ByteString): string[] {

@@ -184,8 +184,8 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
       hint: 'install crun or runc',
     }),
   'run.network-unavailable': () =>
-    new BuilderError('run.network-unavailable', 'cannot connect a network of its own: pasta is not installed', {
-      hint: 'apt-get install passt, or use --network host',
+    new BuilderError('run.network-unavailable', 'cannot open the network namespace "/run/netns/ci"', {
+      cause: new Error("ENOENT: no such file or directory, open '/run/netns/ci'"),
     }),
   'step.failed': () =>
     atStep('step.failed', TEXT.split('\n')[3]!.trim(), 'while running runtime: exit status 137', {
@@ -263,6 +263,15 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
   'dockerfile.unknown-flag': () => instructionsOf('FROM a\nCOPY --form=deps /a /b\n'),
   'dockerfile.expansion': () => planOf('ARG TAG=1\nFROM node:${TAG:?}${TAG!} AS x\n'),
   'dockerfile.stage-not-found': () => findTarget(planOf('FROM a AS deps\nFROM b AS app\n'), 'dpes'),
+  'dockerfile.lint': () =>
+    new BuilderError(
+      'dockerfile.lint',
+      'the Dockerfile lets lint findings fail the build, and there are: JSONArgsRecommended',
+      {
+        span: { file: dockerfile('# check=error=true\nFROM a\nCMD run me\n'), start: 26, end: 36 },
+        facts: { findings: 1 },
+      },
+    ),
   'dockerfile.not-found': (place) =>
     readContainerfile({ files: [], contextDir: place, cwd: place, readStdin: () => '' }),
   'ignore.invalid': () => parseIgnoreFile({ name: '.dockerignore', text: 'node_modules\nlogs/[a-\n' }),

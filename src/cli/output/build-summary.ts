@@ -1,6 +1,7 @@
 /** What stays on the screen of a build when it is over. */
 import type { BuildProgress } from './build-progress.ts';
 import { bytesOf, secondsOf } from './byte-count.ts';
+import type { Ending } from './reporter.ts';
 import type { Style } from './style.ts';
 
 /**
@@ -9,22 +10,24 @@ import type { Style } from './style.ts';
  */
 export function summaryText(
   p: BuildProgress,
-  o: { readonly milliseconds: number; readonly hasFailed: boolean; readonly style: Style },
+  o: { readonly milliseconds: number; readonly ending: Ending; readonly style: Style },
 ): string | undefined {
   const time = secondsOf(o.milliseconds);
+  const hasFailed = 'error' in o.ending || p.failed.length > 0;
   const separator = o.style.signs.separator;
   const done = p.ran + p.cached;
   if (done + p.failed.length === 0 && p.result === undefined && p.planned === undefined) {
-    return o.hasFailed ? undefined : copiedText(p, time, separator);
+    return hasFailed ? undefined : copiedText(p, time, separator);
   }
   const facts = [
-    o.hasFailed && p.planned !== undefined ? `${done} of ${counted(p.planned, 'step')}` : counted(done, 'step'),
+    hasFailed && p.planned !== undefined ? `${done} of ${counted(p.planned, 'step')}` : counted(done, 'step'),
     ...(p.cached > 0 ? [`${p.cached} cached`] : []),
     ...(p.result?.sizeBytes === undefined ? [] : [bytesOf(p.result.sizeBytes)]),
     ...(p.warnings > 0 ? [counted(p.warnings, 'warning')] : []),
   ];
   const id = p.result?.id === undefined ? '' : ` ${p.result.id.slice(0, 12)}`;
-  return [o.hasFailed ? `failed after ${time}` : `built${id} in ${time}`, ...facts].join(separator);
+  const ended = o.ending.isStopped === true ? 'stopped' : 'failed';
+  return [hasFailed ? `${ended} after ${time}` : `built${id} in ${time}`, ...facts].join(separator);
 }
 
 function copiedText({ copied }: BuildProgress, time: string, separator: string): string | undefined {

@@ -14,6 +14,7 @@ export class ControlFilter {
 
   /** Takes the next piece of a stream and gives what may be shown of it. */
   filter(chunk: Uint8Array): Uint8Array {
+    if (this.#state === 'text' && !chunk.some(isSpecial)) return chunk;
     const out: number[] = [];
     for (const byte of chunk) this.#step(byte, out);
     return Uint8Array.from(out);
@@ -87,4 +88,9 @@ export class ControlFilter {
     }
     if (this.#sequence.length < 64) this.#sequence.push(byte);
   }
+}
+
+/** Bytes that plain text does not hold; most output passes without a second look. */
+function isSpecial(byte: number): boolean {
+  return (byte < 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) || byte === 0x7f || byte === 0xc2;
 }

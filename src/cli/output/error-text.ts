@@ -11,6 +11,8 @@ export interface ErrorTextOptions {
   readonly style: Style;
   /** Adds codes, all causes and the stack. */
   readonly verbose: boolean;
+  /** Of the program, for reports of bugs. */
+  readonly version?: string;
   /** The nearest of some candidates; the library's `suggest`. */
   readonly suggest?: (word: string, candidates: Iterable<string>) => string | undefined;
 }
@@ -37,7 +39,8 @@ interface SystemError extends Error {
   readonly path?: string;
 }
 
-function isSystemError(error: unknown): error is SystemError {
+/** True for errors of node's own file functions: about the machine, not a bug. */
+export function isSystemError(error: unknown): error is SystemError {
   const candidate = error as Partial<SystemError>;
   return error instanceof Error && /^E[A-Z0-9]+$/.test(candidate.code ?? '') && typeof candidate.syscall === 'string';
 }
@@ -69,8 +72,8 @@ export function errorText(error: unknown, o: ErrorTextOptions): string {
 export function buildDiagnosticText(d: Diagnostic, o: ErrorTextOptions): string {
   if (d.severity === 'error') return diagnosticText(d, o);
   const { file, start } = d.span;
-  const place = `${printable(file.name)}:${file.text.slice(0, start).split('\n').length}`;
-  return `${o.style.warning('warning:')} ${place}: ${printable(redact(d.message))} ${o.style.faint(`[${d.code}]`)}\n`;
+  const place = `${harmless(file.name)}:${file.text.slice(0, start).split('\n').length}`;
+  return `${o.style.warning('warning:')} ${place}: ${harmless(d.message)} ${o.style.faint(`[${d.code}]`)}\n`;
 }
 
 /** A warning or error about a source text, with its frame, notes and help. */
@@ -112,5 +115,6 @@ export function causesOf(error: Error, verbose = false): string[] {
 function bugText(error: unknown, o: ErrorTextOptions): string {
   const text = harmless(error instanceof Error ? (error.stack ?? error.message) : String(error));
   const [first, ...rest] = text.split('\n');
-  return `${o.style.bad('Error:')} internal: ${first}\n${o.style.faint(rest.join('\n'))}\nThis is a bug in slipway.\n`;
+  const report = `This is a bug in slipway${o.version === undefined ? '' : ` ${o.version}, node ${process.version}`}. Please report it with these lines.`;
+  return `${o.style.bad('Error:')} internal: ${first}\n${o.style.faint(rest.join('\n'))}\n${report}\n`;
 }

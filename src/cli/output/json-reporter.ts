@@ -4,7 +4,7 @@
  */
 import type { BuildEvent, Emit, Span } from '../../index.ts';
 import { BuildProgress } from './build-progress.ts';
-import { causesOf, isCoded } from './error-text.ts';
+import { causesOf, isCoded, isSystemError } from './error-text.ts';
 import { exitWords } from './exit-words.ts';
 import type { Output } from './output.ts';
 import { TAIL_LINES } from './output-tail.ts';
@@ -33,13 +33,14 @@ export class JsonReporter implements Reporter {
   finish(ending: Ending = {}): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    if ('error' in ending) this.#write(this.#errorEvent(ending.error));
+    if ('error' in ending) this.#write(this.#errorEvent(ending));
   }
 
-  #errorEvent(error: unknown): object {
+  #errorEvent({ error, isStopped }: Ending): object {
     if (!isCoded(error)) {
       const message = error instanceof Error ? error.message : String(error);
-      return { type: 'error', code: 'internal', message: redact(message), causes: [] };
+      const code = isStopped === true ? 'sys.cancelled' : isSystemError(error) ? 'sys.call-failed' : 'internal';
+      return { type: 'error', code, message: redact(message), causes: [] };
     }
     const { code, message, hint, facts, span } = error;
     const exit = exitWords(facts);

@@ -41,7 +41,7 @@ export class PlainReporter implements Reporter {
     this.#order.end();
     if (this.#o.hasSummary !== true || this.#o.quiet || !this.#isLoud()) return;
     const milliseconds = this.#o.now() - this.#startedAt;
-    const text = summaryText(this.#progress, { milliseconds, hasFailed: 'error' in ending, style: this.#o.style });
+    const text = summaryText(this.#progress, { milliseconds, ending, style: this.#o.style });
     if (text !== undefined) this.#o.stderr.write(`${text}\n`);
   }
 

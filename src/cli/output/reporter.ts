@@ -6,6 +6,8 @@ import type { Style } from './style.ts';
 /** How the work came out: with `error` present, whatever its value, it failed. */
 export interface Ending {
   readonly error?: unknown;
+  /** It failed because it was stopped: a signal, or nobody reads any more. */
+  readonly isStopped?: boolean;
 }
 
 export interface Reporter {

@@ -32,7 +32,7 @@ export class TtyReporter implements Reporter {
   #folded = 0;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
-  readonly #onExit = (): void => this.finish({ error: undefined });
+  readonly #onExit = (): void => this.finish({ error: undefined, isStopped: true });
 
   constructor(o: ReporterOptions) {
     this.#o = o;
@@ -59,7 +59,7 @@ export class TtyReporter implements Reporter {
     this.#order.end();
     this.#sayFolded();
     for (const step of this.#progress.failed) this.#sayFailed(step);
-    this.#saySummary('error' in ending || this.#progress.failed.length > 0);
+    this.#saySummary(ending);
     this.#frame.draw(this.#above, []);
     for (const line of this.#results) this.#o.stdout.write(`${line}\n`);
   }
@@ -110,11 +110,12 @@ export class TtyReporter implements Reporter {
     for (const line of step.tail.last(TAIL_LINES)) this.#above += `     ${line}\n`;
   }
 
-  #saySummary(hasFailed: boolean): void {
+  #saySummary(ending: Ending): void {
     const { stderr, style } = this.#o;
     const milliseconds = this.#o.now() - this.#startedAt;
-    const text = summaryText(this.#progress, { milliseconds, hasFailed, style });
+    const text = summaryText(this.#progress, { milliseconds, ending, style });
     if (text === undefined) return;
+    const hasFailed = 'error' in ending || this.#progress.failed.length > 0;
     const sign = hasFailed ? style.bad(style.signs.failed) : style.good(style.signs.done);
     this.#say(` ${sign} ${style.strong(foldFacts(text, stderr.columns - 4, style.signs.separator).join('\n   '))}\n`);
   }

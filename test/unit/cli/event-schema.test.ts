@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { JsonReporter } from '../../../src/cli/output/json-reporter.ts';
 import { TextOutput } from '../../../src/cli/output/output.ts';
+import type { Ending } from '../../../src/cli/output/reporter.ts';
 import { BuilderError } from '../../../src/report/builder-error.ts';
 import type { BuildEvent } from '../../../src/report/event.ts';
 import { assertEventStream, EVENT_TYPES } from '../../support/event-schema.ts';
@@ -92,6 +93,21 @@ describe('the schema of events', () => {
     assert.deepEqual(event!['causes'], ['deeper']);
     assert.equal(assertEventStream(linesOf([], new TypeError('bug')))[0]!['code'], 'internal');
     assert.equal(assertEventStream(linesOf([], 'thrown text'))[0]!['message'], 'thrown text');
+  });
+
+  it('tells a stop and a failure of the machine from a bug', () => {
+    const codeOf = (ending: Ending): unknown => {
+      const stderr = new TextOutput();
+      new JsonReporter({ stderr, now: () => 0 }).finish(ending);
+      return assertEventStream(stderr.text)[0]!['code'];
+    };
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {
+      code: 'ENOSPC',
+      syscall: 'write',
+    });
+    assert.equal(codeOf({ error: new Error('stopped by SIGINT'), isStopped: true }), 'sys.cancelled');
+    assert.equal(codeOf({ error: full }), 'sys.call-failed');
+    assert.equal(codeOf({ error: new Error('x') }), 'internal');
   });
 
   it('does not fit what is not documented', () => {

@@ -119,7 +119,7 @@ help: keep the container with --keep-failed
   it('says of anything else that it is a bug', () => {
     assert.match(
       errorText(new TypeError('x is undefined'), o),
-      /^Error: internal: TypeError: x is undefined\n[\s\S]*This is a bug in slipway\.\n$/,
+      /^Error: internal: TypeError: x is undefined\n[\s\S]*This is a bug in slipway\. Please report it with these lines\.\n$/,
     );
   });
 });

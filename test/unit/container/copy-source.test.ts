@@ -81,6 +81,18 @@ const ROWS: readonly Row[] = [
     after:
       /cannot copy "src\/mian\.go": it does not exist in the build context \("src" does\).*did you mean "src\/main\.go"\?/,
   },
+  {
+    name: 'a missing directory is an error with the whole path that was meant',
+    context: { 'src/app/main.go': '' },
+    sources: 'srcc/app/main.go',
+    after: /did you mean "src\/app\/main\.go"\?/,
+  },
+  {
+    name: 'a path that is no better further down is suggested as far as it exists',
+    context: { 'src/main.go': '' },
+    sources: 'srcc/other.go',
+    after: /did you mean "src"\?/,
+  },
   { name: 'a source that is a link is followed', context: { f: 'F', l: '-> f' }, sources: 'l', after: ['l'] },
   { name: 'a link to a directory brings its contents', context: { 'd/f': 'F', l: '-> d' }, sources: 'l', after: ['f'] },
   {
