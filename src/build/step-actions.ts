@@ -6,9 +6,8 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { digestSources } from '../container/content-digest.ts';
 import { copyInto } from '../container/copy-into.ts';
-import { inlineSource, type ResolvedSource, resolveSources } from '../container/copy-source.ts';
+import { resolveSources } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
-import { fetchSources } from '../container/remote-files.ts';
 import { parseMount } from '../container/run.ts';
 import { type MountOrigins, stageMounts } from '../container/run-mounts.ts';
 import { type ProcessRequest, runProcess } from '../container/run-process.ts';
@@ -17,7 +16,7 @@ import type { SshAgent } from '../container/ssh-agent.ts';
 import type { StatCache } from '../container/stat-cache.ts';
 import type { RunDefaults } from '../container/working-container.ts';
 import type { AddStep, CopyStep, RunStep, StepMount, WorkdirStep } from '../dockerfile/step.ts';
-import { BuilderError, located } from '../report/builder-error.ts';
+import { BuilderError } from '../report/builder-error.ts';
 import { resolveUser } from '../run/user.ts';
 import type { NetworkMode, RunMount } from '../spec/process-spec.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
@@ -25,6 +24,7 @@ import type { StepInput } from '../store/step-table.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
+import { prepareCopy } from './copy-action.ts';
 import type { Origin, Origins } from './origins.ts';
 import type { StageRoot } from './stage-root.ts';
 import { filesystemInput, runInputs } from './step-inputs.ts';
@@ -76,7 +76,7 @@ export class StepActions implements AsyncDisposable {
       case 'workdir':
         return Promise.resolve(this.#prepareWorkdir(step, root));
       default:
-        return this.#prepareCopy(step, root, keyed);
+        return prepareCopy({ ...this.#o, rootOf: (path) => this.#rootOf(path) }, step, root, keyed);
     }
   }
 
@@ -98,107 +98,6 @@ export class StepActions implements AsyncDisposable {
 
   async makeWorkdir(step: WorkdirStep, root: StageRoot): Promise<void> {
     if (step.path !== '/') makeDirectory(await root.writable(), step);
-  }
-
-  // --- COPY, ADD
-
-  async #prepareCopy(step: CopyStep | AddStep, root: StageRoot, keyed: boolean): Promise<PreparedStep> {
-    const { engine } = this.#o;
-    const sources = await this.#sourcesOf(step);
-    const destination =
-      step.intoDirectory && !step.destination.endsWith('/') ? `${step.destination}/` : step.destination;
-    const cache = this.#o.statCache();
-    const origin = await this.#o.origins.get(step.kind === 'copy' ? step.from : undefined);
-    const preserveOwnership = origin.keepsOwners;
-    let summary: { kind: 'file' | 'dir' | 'multi' | 'empty'; hex: string } | undefined;
-    if (keyed) {
-      const { digest, kind } = await digestSources(sources, { cache, preserveOwnership, signal: engine.signal });
-      summary = { kind, hex: digest.slice('sha256:'.length) };
-    }
-    return {
-      inputs: [
-        filesystemInput(root.state.chain),
-        { name: 'instruction', value: step.instruction.raw.text.text },
-        { name: 'destination', value: destination },
-        { name: 'owner', value: step.chown ?? '' },
-        { name: 'mode', value: step.chmod ?? '' },
-        { name: 'content', value: summary?.hex ?? '' },
-      ],
-      act: async (rootPath) => {
-        const result = await copyInto(engine, {
-          rootPath,
-          sources,
-          destination,
-          chown: step.chown,
-          chmod: step.chmod,
-          preserveOwnership,
-          unpack: step.kind === 'add' && step.unpack !== false,
-          timestamp: this.#o.timestamp,
-          digest: summary === undefined,
-          cache,
-        });
-        const content = summary ?? { kind: result.kind, hex: (result.digest ?? '').replace('sha256:', '') };
-        return step.createdBy(content);
-      },
-    };
-  }
-
-  async #sourcesOf(step: CopyStep | AddStep): Promise<ResolvedSource[]> {
-    const { engine } = this.#o;
-    const inline = step.inlineFiles.map(({ name, content }) => inlineSource(name, Buffer.from(content)));
-    const local = step.kind === 'copy' ? step.sources : step.sources.filter(({ kind }) => kind === 'local');
-    const remote = step.kind === 'copy' ? [] : step.sources.filter(({ kind }) => kind !== 'local');
-    const found: ResolvedSource[] = [];
-    if (remote.length > 0 && step.kind === 'add') found.push(...(await this.#remoteSources(step, remote)));
-    if (local.length > 0) {
-      const origin = await this.#o.origins.get(step.kind === 'copy' ? step.from : undefined);
-      for (const source of local) {
-        try {
-          found.push(
-            ...(await resolveSources({
-              root: this.#rootOf(origin.path),
-              rootName: origin.name,
-              patterns: [source.text],
-              ignore: origin.ignore,
-              exclude: step.excludes,
-              parents: step.kind === 'copy' && step.parents,
-              // A pattern may match nothing beside other sources; alone, an empty copy is a mistake.
-              allowEmptyWildcard: step.sources.length + inline.length > 1,
-              signal: engine.signal,
-            })),
-          );
-        } catch (error) {
-          throw located(error, source.span);
-        }
-      }
-    }
-    return [...found, ...inline];
-  }
-
-  async #remoteSources(
-    step: AddStep,
-    remote: readonly { readonly text: string; readonly kind: 'local' | 'http' | 'git' }[],
-  ): Promise<ResolvedSource[]> {
-    const { engine } = this.#o;
-    const sources: ResolvedSource[] = [];
-    for (const { text, kind } of remote) {
-      const dir = engine.store.scratch.directory('remote');
-      const fetched = await fetchSources(engine, text, kind as 'http' | 'git', dir, {
-        checksum: step.checksum,
-        keepGitDir: step.keepGitDir,
-        tlsVerify: this.#o.tlsVerify,
-        certDir: this.#o.certDir,
-      });
-      sources.push(
-        ...(await resolveSources({
-          root: this.#rootOf(fetched.dir),
-          patterns: [fetched.pattern],
-          rootName: text,
-          allowWildcard: false,
-        })),
-      );
-    }
-    return sources;
   }
 
   /** Roots stay open until the stage ends: sources refer to them. */

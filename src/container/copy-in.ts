@@ -101,7 +101,7 @@ function destinationOf({ root, destination, sources }: CopyInOptions): Destinati
 
 async function copySource(copy: Copy, source: ResolvedSource, fd: number, path: ByteString): Promise<void> {
   if (source.entry.children !== undefined) return copyDirectory(copy, source, fd, path);
-  if (copy.o.unpack === true && (await unpackIfArchive(copy, source, fd, path))) return;
+  if ((source.unpack ?? copy.o.unpack) === true && (await unpackIfArchive(copy, source, fd, path))) return;
   const { path: to, isDirectory } = copy.to;
   const parent = isDirectory ? to : parentOf(to);
   const name = isDirectory ? source.name : lastOf(to);

@@ -34,7 +34,7 @@ export async function copyInto(engine: Engine, o: CopyIntoRequest): Promise<Copy
     sources: o.sources,
     destination: o.destination,
     chown: o.chown,
-    resolveOwner: (chown) => resolveOwner(o.rootPath, chown),
+    resolveOwner: (chown) => numericOwner(o.rootPath, chown),
     chmod: o.chmod,
     preserveOwnership: o.preserveOwnership,
     unpack: o.unpack,
@@ -49,7 +49,7 @@ export async function copyInto(engine: Engine, o: CopyIntoRequest): Promise<Copy
  * Owner by name. Unlike USER, a lone number names the group of the same number.
  * @throws `copy.invalid` for a name the root filesystem does not know
  */
-function resolveOwner(rootPath: string, chown: string): Owner {
+export function numericOwner(rootPath: string, chown: string): Owner {
   try {
     const { uid, gid } = resolveUser(rootPath, chown);
     return /^\d+$/.test(chown) ? { uid, gid: uid } : { uid, gid };

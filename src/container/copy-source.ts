@@ -11,6 +11,7 @@ import { Pace } from '../rootfs/copy-pace.ts';
 import { type ByteString, byteString, bytesOf, type CopyEntry, textOf, walkTree } from '../rootfs/copy-walk.ts';
 import { hasWildcard } from '../spec/path-pattern.ts';
 import type { Cancellable } from '../spec/target.ts';
+import type { Timestamp } from '../spec/timestamp.ts';
 import { type FileStat, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../sys/libc.ts';
 import type { RootDirectory } from '../sys/root-directory.ts';
 import { allOf, excludeFilter, ignoreFilter, includeFilter, isHidden } from './copy-source-filter.ts';
@@ -33,6 +34,10 @@ export interface ResolvedSource {
   readonly root: RootDirectory | undefined;
   /** The directory only holds what was chosen (`--parents`): its own attributes mean nothing. */
   readonly isFrame: boolean;
+  /** Whether an archive is unpacked, where that is said of this source. */
+  readonly unpack?: boolean | undefined;
+  /** The time all of it has, where one was asked for. */
+  readonly timestamp?: Timestamp | undefined;
 }
 
 export interface ResolveOptions extends Cancellable {

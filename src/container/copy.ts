@@ -109,20 +109,21 @@ async function findSources(
         throw new BuilderError('copy.invalid', `cannot copy ${JSON.stringify(source)}: it is not a path`, {
           hint: 'use add',
         });
-      const fetched = await fetchSources(engine, source, kind, engine.store.scratch.directory('remote'), {
+      const fetched = await fetchSources(engine, source, kind, {
         checksum: o.checksum,
         tlsVerify: o.tlsVerify,
         certDir: o.certDir,
       });
       const directory = cleanup.use(new RootDirectory(fetched.dir));
-      found.push(
-        ...(await resolveSources({
-          root: directory,
-          rootName: source,
-          patterns: [fetched.pattern],
-          allowWildcard: false,
-        })),
-      );
+      const files = await resolveSources({
+        root: directory,
+        rootName: source,
+        patterns: [fetched.pattern],
+        exclude: o.exclude,
+        allowWildcard: false,
+      });
+      // Archives of this machine are unpacked, those of others are copied.
+      found.push(...files.map((file) => ({ ...file, unpack: false })));
       continue;
     }
     if (o.checksum !== undefined)

@@ -11,6 +11,7 @@ import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageIndex, Manifest } from '../spec/manifest.ts';
 import { isIndex } from '../spec/media-type.ts';
 import { isHalfWritten } from '../store/atomic-file.ts';
+import { DownloadCache } from './download-cache.ts';
 import type { Engine } from './engine.ts';
 
 /** A remembered step nobody used for this long may go. */
@@ -27,6 +28,7 @@ export function collectGarbage(engine: Engine, o: SweepOptions = {}): Promise<nu
     forgetSteps(engine, o.forgetSteps === true ? 0 : STEP_AGE_MS);
     const live = await findLive(engine);
     await sweepSnapshots(engine, live);
+    new DownloadCache(engine.store.paths.cache).sweep(o.forgetSteps === true ? 0 : STEP_AGE_MS);
     sweepHalfWritten(engine);
     return sweepFiles(engine, live);
   });

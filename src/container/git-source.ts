@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Cancellable } from '../spec/target.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
-import { S_IFDIR, S_IFMT } from '../sys/libc.ts';
+import { AT_FDCWD, lutimensat, S_IFDIR, S_IFMT } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import { TRUSTED_PATH } from '../sys/spawn.ts';
 import type { GitUrl } from './git-url.ts';
@@ -37,7 +37,7 @@ export interface GitCheckout {
   readonly commit: string;
   /** Seconds since the epoch. */
   readonly committedAt: number;
-  /** The time all files are to get; undefined leaves that of the checkout. */
+  /** The time all files have been given; undefined leaves that of the checkout. */
   readonly timestamp: Timestamp | undefined;
 }
 
@@ -101,9 +101,9 @@ export async function cloneGit(url: GitUrl, o: CloneOptions): Promise<GitCheckou
   const keep = o.keepGitDirectory ?? url.keepGitDirectory ?? false;
   // A login in the address must not end up in the image.
   if (keep) await run(git, ['remote', 'set-url', '--', 'origin', url.remote.replace(/\/\/[^/@]*@/, '//')]);
-  tidy(Buffer.from(root), keep);
-  requireSubdirectory(root, url);
   const timestamp = url.usesCommitTime ? { seconds: committedAt, nanoseconds: 0 } : undefined;
+  tidy(Buffer.from(root), keep, timestamp);
+  requireSubdirectory(root, url);
   return { root, subdirectory: url.subdirectory, commit, committedAt, timestamp };
 }
 
@@ -147,7 +147,12 @@ async function fetchCommit(git: Git, url: GitUrl): Promise<string> {
   // A server need not give a commit by name, and never one by the beginning of its name: then it takes the history.
   const everything = ['+refs/heads/*:refs/remotes/origin/*', '+refs/tags/*:refs/tags/*'];
   await run(git, ['fetch', '-q', '--no-recurse-submodules', '--', 'origin', ...everything]);
-  return (await run(git, ['rev-parse', '--verify', '-q', `${wanted}^{commit}`])).trim();
+  const found = await run(git, ['rev-parse', '--verify', '-q', `${wanted}^{commit}`]).catch(() => '');
+  if (found !== '') return found.trim();
+  git.signal?.throwIfAborted();
+  throw new BuilderError('copy.fetch-failed', `cannot fetch ${shown(git.remote)}: it has no commit ${wanted}`, {
+    facts: { url: shown(git.remote) },
+  });
 }
 
 function requireChecksum(url: GitUrl, commit: string, flag: string | undefined): void {
@@ -178,14 +183,18 @@ function requireSubdirectory(root: string, url: GitUrl): void {
 }
 
 /** Modes that do not depend on a umask; git's own files go unless they are asked for. Links are not followed. */
-function tidy(directory: Buffer, keepsGit: boolean): void {
+function tidy(directory: Buffer, keepsGit: boolean, time: Timestamp | undefined): void {
   for (const entry of readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })) {
     const path = Buffer.concat([directory, Buffer.from('/'), entry.name as Buffer]);
     if (entry.name.toString() === '.git' && !keepsGit) rmSync(path, { recursive: true, force: true });
-    else if (entry.isDirectory()) tidy(path, keepsGit);
-    else if (entry.isFile()) chmodSync(path, (lstatSync(path).mode & 0o100) === 0 ? 0o644 : 0o755);
+    else if (entry.isDirectory()) tidy(path, keepsGit, time);
+    else {
+      if (entry.isFile()) chmodSync(path, (lstatSync(path).mode & 0o100) === 0 ? 0o644 : 0o755);
+      if (time !== undefined) lutimensat(AT_FDCWD, path, time);
+    }
   }
   chmodSync(directory, 0o755);
+  if (time !== undefined) lutimensat(AT_FDCWD, directory, time);
 }
 
 const shown = (remote: string): string => remote.replace(/\/\/[^/@]*@/, '//');

@@ -26,8 +26,12 @@ export function findIgnoreFile(
   );
 }
 
-/** The rules of an ignore file; undefined for no file. */
+/** The rules of an ignore file; undefined for no file. @throws `context.invalid` for one that cannot be read */
 export function readIgnoreRules(path: string | undefined): IgnoreRules | undefined {
   if (path === undefined) return undefined;
-  return { patterns: readFileSync(path, 'utf8').split('\n'), name: basename(path) };
+  try {
+    return { patterns: readFileSync(path, 'utf8').split('\n'), name: basename(path) };
+  } catch (cause) {
+    throw new BuilderError('context.invalid', `cannot read the ignore file ${path}`, { cause });
+  }
 }

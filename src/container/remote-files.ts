@@ -2,16 +2,25 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Timestamp } from '../spec/timestamp.ts';
+import { DownloadCache, type KeptDownload } from './download-cache.ts';
 import type { Engine } from './engine.ts';
 import { cloneGit } from './git-source.ts';
 import { parseGitUrl } from './git-url.ts';
-import { fetchUrl } from './remote-source.ts';
+import { gitLogin, httpLogin } from './remote-login.ts';
+import { fetchIfChanged, timeOf } from './remote-source.ts';
+import type { SecretSource } from './secret-source.ts';
+import type { SshAgent } from './ssh-agent.ts';
+import { serveSshAgent } from './ssh-agent-server.ts';
 
 export interface RemoteFilesOptions {
   readonly checksum?: string | undefined;
   readonly keepGitDir?: boolean | undefined;
   readonly tlsVerify?: boolean | undefined;
   readonly certDir?: string | undefined;
+  /** Logins may be among them; see `remote-login.ts`. */
+  readonly secrets?: ReadonlyMap<string, SecretSource> | undefined;
+  /** For git over ssh, before the caller's own. */
+  readonly agent?: SshAgent | undefined;
 }
 
 export interface RemoteFiles {
@@ -19,38 +28,63 @@ export interface RemoteFiles {
   readonly dir: string;
   /** What to copy from it. */
   readonly pattern: string;
-  /** Time all of it is to have; undefined: as fetched. */
+  /** The time all of it has, where one was asked for. */
   readonly timestamp: Timestamp | undefined;
   /** Seconds since the epoch: the commit's time or the server's `Last-Modified`. */
   readonly modifiedAt: number | undefined;
 }
 
-/** @param dir an empty directory. @throws `copy.fetch-failed`, `blob.digest-mismatch` */
+/** @throws `copy.fetch-failed`, `blob.digest-mismatch` */
 export async function fetchSources(
   engine: Engine,
   text: string,
   kind: 'http' | 'git',
-  dir: string,
   o: RemoteFilesOptions = {},
 ): Promise<RemoteFiles> {
-  const { env, signal } = engine;
-  if (kind === 'http') {
-    const file = await fetchUrl(text, {
-      directory: dir,
-      checksum: o.checksum,
-      verifyTls: o.tlsVerify,
-      certDir: o.certDir,
-      env,
-      signal,
-    });
-    return { dir, pattern: file.name, timestamp: undefined, modifiedAt: file.lastModified?.seconds };
-  }
-  mkdirSync(join(dir, 'git'));
-  const { root, subdirectory, timestamp, committedAt } = await cloneGit(parseGitUrl(text), {
-    directory: join(dir, 'git'),
+  return kind === 'http' ? fetchFile(engine, text, o) : fetchRepository(engine, text, o);
+}
+
+async function fetchFile(engine: Engine, text: string, o: RemoteFilesOptions): Promise<RemoteFiles> {
+  const { env, signal, store } = engine;
+  const cache = new DownloadCache(store.paths.cache);
+  const kept = cache.find(text);
+  const use = ({ name, folder, lastModified }: KeptDownload): RemoteFiles => ({
+    dir: cache.folderOf({ folder }),
+    pattern: name,
+    timestamp: undefined,
+    modifiedAt: timeOf(lastModified)?.seconds,
+  });
+  const login = httpLogin(text, o.secrets, env);
+  const directory = join(store.scratch.directory('remote'), 'download');
+  mkdirSync(directory);
+  const file = await fetchIfChanged(text, kept, {
+    directory,
+    checksum: o.checksum,
+    ...(login === undefined ? {} : { headers: { Authorization: login } }),
+    verifyTls: o.tlsVerify,
+    certDir: o.certDir,
+    env,
+    signal,
+  });
+  if (file === undefined) return use(kept!);
+  const dir = file.validators === undefined ? directory : cache.keep(text, directory, file);
+  return { dir, pattern: file.name, timestamp: undefined, modifiedAt: file.lastModified?.seconds };
+}
+
+async function fetchRepository(engine: Engine, text: string, o: RemoteFilesOptions): Promise<RemoteFiles> {
+  const { env, signal, store } = engine;
+  const url = parseGitUrl(text);
+  const directory = join(store.scratch.directory('remote'), 'git');
+  mkdirSync(directory);
+  const login = gitLogin(url.remote, o.secrets, env);
+  const socket = join(store.scratch.directory('ssh'), 'agent');
+  await using _ = o.agent === undefined ? undefined : await serveSshAgent(o.agent, socket);
+  const { root, subdirectory, timestamp, committedAt } = await cloneGit(url, {
+    directory,
     checksum: o.checksum,
     keepGitDirectory: o.keepGitDir,
-    env,
+    ...(login === undefined ? {} : { header: `Authorization: ${login}` }),
+    env: o.agent === undefined ? env : { ...env, SSH_AUTH_SOCK: socket },
     signal,
   });
   return { dir: root, pattern: subdirectory === '' ? '.' : subdirectory, timestamp, modifiedAt: committedAt };

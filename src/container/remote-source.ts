@@ -34,6 +34,14 @@ export interface FetchOptions extends Cancellable {
   readonly timeouts?: HttpTimeouts | undefined;
 }
 
+/** An earlier download of the same URL. */
+export interface KnownDownload {
+  readonly etag: string | undefined;
+  /** As the server wrote it. */
+  readonly lastModified: string | undefined;
+  readonly digest: Digest;
+}
+
 /** A download, with mode 0600 and the time of `Last-Modified`. */
 export interface RemoteFile {
   /** The file is `name` in `FetchOptions.directory`. */
@@ -42,6 +50,8 @@ export interface RemoteFile {
   readonly sizeBytes: number;
   /** undefined when the server does not say; the file then has the time of the download. */
   readonly lastModified: Timestamp | undefined;
+  /** What to ask the server with next time; undefined when the answer is not to be kept. */
+  readonly validators: { readonly etag: string | undefined; readonly lastModified: string | undefined } | undefined;
 }
 
 /** An endless answer has to end; the largest public images of file systems are a tenth of this. */
@@ -54,8 +64,20 @@ const MAX_REDIRECTS = 10;
  *   for a malformed checksum. Nothing is left behind then.
  */
 export async function fetchUrl(text: string, o: FetchOptions): Promise<RemoteFile> {
+  return (await fetchIfChanged(text, undefined, o))!;
+}
+
+/** The same, but gives undefined when the server, or the checksum, says that what is known is still right. */
+export async function fetchIfChanged(
+  text: string,
+  known: KnownDownload | undefined,
+  o: FetchOptions,
+): Promise<RemoteFile | undefined> {
   const url = parseUrl(text);
   const expected = checksumOf(o.checksum);
+  if (expected !== undefined && expected === known?.digest) return undefined;
+  // What is known does not help where another content is asked for.
+  const conditions = expected === undefined ? conditionsOf(known) : {};
   const env = o.env ?? process.env;
   const pool = new AgentPool({
     registryHost: url.host,
@@ -64,8 +86,10 @@ export async function fetchUrl(text: string, o: FetchOptions): Promise<RemoteFil
     env,
   });
   try {
-    const response = await request(url, o, pool, expected !== undefined);
-    return await save(url, response, o, expected);
+    const response = await request(url, o, pool, { conditions, isChecked: expected !== undefined });
+    if (response.status !== 304) return await save(url, response, o, expected);
+    response.discard();
+    return undefined;
   } finally {
     pool.close();
   }
@@ -112,20 +136,34 @@ function checksumOf(text: string | undefined): Digest | undefined {
   });
 }
 
-/** The first answer that is no redirect; always one of status 200. */
-async function request(start: URL, o: FetchOptions, pool: AgentPool, isChecked: boolean): Promise<HttpResponse> {
+function conditionsOf(known: KnownDownload | undefined): Record<string, string> {
+  const { etag, lastModified } = known ?? {};
+  return {
+    ...(etag === undefined ? {} : { 'If-None-Match': etag }),
+    ...(lastModified === undefined ? {} : { 'If-Modified-Since': lastModified }),
+  };
+}
+
+/** The first answer that is no redirect; always one of status 200, or 304 when asked with conditions. */
+async function request(
+  start: URL,
+  o: FetchOptions,
+  pool: AgentPool,
+  { conditions, isChecked }: { readonly conditions: Record<string, string>; readonly isChecked: boolean },
+): Promise<HttpResponse> {
   let url = start;
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const response = await exchange({
       purpose: `fetch ${shown(start)}`,
       method: 'GET',
       url: withoutLogin(url),
-      headers: sameOrigin(url, start) ? { ...loginOf(start), ...o.headers } : {},
+      headers: { ...conditions, ...(sameOrigin(url, start) ? { ...loginOf(start), ...o.headers } : {}) },
       agent: pool.agentFor(url),
       timeouts: o.timeouts ?? DEFAULT_TIMEOUTS,
       signal: o.signal,
     });
     if (response.status === 200) return response;
+    if (response.status === 304 && Object.keys(conditions).length > 0) return response;
     const location = response.header('location');
     response.discard();
     if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) {
@@ -185,13 +223,19 @@ async function save(
     fchmodSync(fd, 0o600);
     const lastModified = timeOf(response.header('last-modified'));
     if (lastModified !== undefined) lutimensat(AT_FDCWD, path, lastModified);
-    return { name, digest, sizeBytes, lastModified };
+    return { name, digest, sizeBytes, lastModified, validators: validatorsOf(response) };
   } catch (error) {
     rmSync(path, { force: true });
     throw error;
   } finally {
     closeSync(fd);
   }
+}
+
+function validatorsOf(response: HttpResponse): RemoteFile['validators'] {
+  const [etag, lastModified] = [response.header('etag'), response.header('last-modified')];
+  const isKept = !/\bno-store\b/i.test(response.header('cache-control') ?? '');
+  return isKept && (etag ?? lastModified) !== undefined ? { etag, lastModified } : undefined;
 }
 
 async function receive(
@@ -221,7 +265,8 @@ async function receive(
   return { sizeBytes, digest: digestFromHex(hash.digest('hex')) };
 }
 
-function timeOf(header: string | undefined): Timestamp | undefined {
+/** What a `Last-Modified` header says, if it says anything. */
+export function timeOf(header: string | undefined): Timestamp | undefined {
   const milliseconds = Date.parse(header ?? '');
   return Number.isNaN(milliseconds) ? undefined : { seconds: Math.floor(milliseconds / 1000), nanoseconds: 0 };
 }

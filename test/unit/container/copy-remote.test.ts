@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { fetchUrl, nameInUrl } from '../../../src/container/remote-source.ts';
+import { DownloadCache } from '../../../src/container/download-cache.ts';
+import { gitLogin, httpLogin } from '../../../src/container/remote-login.ts';
+import { fetchIfChanged, fetchUrl, nameInUrl } from '../../../src/container/remote-source.ts';
 import { digestOf } from '../../../src/spec/digest.ts';
 
 async function serve(t: TestContext, listener: RequestListener): Promise<string> {
@@ -38,6 +49,7 @@ test('a file is saved under the name of the URL, mode 0600, with the time of Las
     digest: digestOf('content'),
     sizeBytes: 7,
     lastModified: { seconds: 1420070407, nanoseconds: 0 },
+    validators: { etag: undefined, lastModified: 'Thu, 01 Jan 2015 00:00:07 GMT' },
   });
   const stat = statSync(join(directory, 'some file.tgz'));
   assert.equal(stat.mode & 0o7777, 0o600);
@@ -151,4 +163,92 @@ test('an answer that ends early, never ends or stands still is an error', async 
     await assert.rejects(fetchUrl(base + path, { directory, env, maxBytes: 10_000, timeouts }), path);
     assert.deepEqual(readdirSync(directory), [], path);
   }
+});
+
+test('what did not change is not sent again, and what did is', async (t) => {
+  let content = 'one';
+  const answered: number[] = [];
+  const base = await serve(t, (request, response) => {
+    const etag = `"${content}"`;
+    response.statusCode = request.headers['if-none-match'] === etag ? 304 : 200;
+    answered.push(response.statusCode);
+    response.setHeader('ETag', etag);
+    response.end(response.statusCode === 304 ? undefined : content);
+  });
+  const url = `${base}/file`;
+  const folder = directoryFor(t);
+  const cache = new DownloadCache(join(folder, 'cache'));
+  const get = async (name: string): Promise<string> => {
+    const directory = join(folder, name);
+    mkdirSync(directory);
+    const known = cache.find(url);
+    const file = await fetchIfChanged(url, known, { directory, env });
+    const place = file === undefined ? cache.folderOf(known!) : cache.keep(url, directory, file);
+    return readFileSync(join(place, 'file'), 'utf8');
+  };
+  assert.equal(await get('1'), 'one');
+  assert.equal(await get('2'), 'one');
+  content = 'two';
+  assert.equal(await get('3'), 'two');
+  assert.equal(await get('4'), 'two');
+  assert.deepEqual(answered, [200, 304, 200, 304]);
+  cache.sweep(60_000);
+  assert.equal(cache.find(url)?.digest, digestOf('two'));
+  assert.equal(readdirSync(join(folder, 'cache/downloads/files')).length, 1);
+  cache.sweep(0);
+  assert.equal(cache.find(url), undefined);
+});
+
+test('a kept download that was cut short is not used', async (t) => {
+  const folder = directoryFor(t);
+  const cache = new DownloadCache(folder);
+  mkdirSync(join(folder, 'd'));
+  writeFileSync(join(folder, 'd/f'), 'whole');
+  const validators = { etag: '"x"', lastModified: undefined };
+  const download = { name: 'f', digest: digestOf('whole'), sizeBytes: 5, lastModified: undefined, validators };
+  const place = cache.keep('http://h/f', join(folder, 'd'), download);
+  assert.ok(existsSync(place));
+  assert.equal(cache.find('http://h/f')?.etag, '"x"');
+  writeFileSync(join(place, 'f'), 'wh');
+  assert.equal(cache.find('http://h/f'), undefined);
+});
+
+test('with a checksum nothing is asked when the right content is known', async (t) => {
+  const base = await serve(t, (_, response) => response.end('content'));
+  const known = { etag: '"x"', lastModified: undefined, digest: digestOf('content') };
+  const o = { directory: directoryFor(t), env };
+  assert.equal(await fetchIfChanged('http://127.0.0.1:1/f', known, { ...o, checksum: digestOf('content') }), undefined);
+  // Known to be another content: no conditions, so that the server sends it.
+  const other = { ...known, digest: digestOf('else') };
+  const file = await fetchIfChanged(`${base}/f`, other, { ...o, checksum: digestOf('content') });
+  assert.equal(file?.digest, digestOf('content'));
+});
+
+test('no-store is respected', async (t) => {
+  const base = await serve(t, (_, response) => {
+    response.setHeader('ETag', '"x"').setHeader('Cache-Control', 'private, No-Store').end('x');
+  });
+  assert.equal((await fetchUrl(`${base}/f`, { directory: directoryFor(t), env })).validators, undefined);
+});
+
+test('logins are secrets named by host, for http and for git', () => {
+  const secret = (id: string) => [id, { id, kind: 'env', variable: id }] as const;
+  const values = {
+    HTTP_AUTH_TOKEN_h: 'T',
+    'HTTP_AUTH_HEADER_h:81': 'Custom x',
+    GIT_AUTH_TOKEN: 'G',
+    'GIT_AUTH_TOKEN.h': 'H',
+  };
+  const secrets = new Map(Object.keys(values).map(secret));
+  assert.equal(httpLogin('https://h/x', secrets, values), 'Bearer T');
+  assert.equal(httpLogin('https://h:81/x', secrets, values), 'Custom x');
+  assert.equal(httpLogin('https://other/x', secrets, values), undefined);
+  const basic = (token: string) => `Basic ${Buffer.from(`x-access-token:${token}`).toString('base64')}`;
+  assert.equal(gitLogin('https://h/x.git', secrets, values), basic('H'));
+  assert.equal(gitLogin('https://other/x.git', secrets, values), basic('G'));
+  assert.equal(gitLogin('git@h:x', secrets, values), undefined);
+  assert.throws(
+    () => httpLogin('https://h/x', secrets, { ...values, HTTP_AUTH_TOKEN_h: 'a\r\nX: y' }),
+    /more than one line/,
+  );
 });

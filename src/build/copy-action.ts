@@ -1,0 +1,158 @@
+/** COPY and ADD: finding everything they name, here or elsewhere, and copying it. */
+import { digestSources } from '../container/content-digest.ts';
+import { copyInto, numericOwner } from '../container/copy-into.ts';
+import { inlineSource, type ResolvedSource, resolveSources } from '../container/copy-source.ts';
+import type { Engine } from '../container/engine.ts';
+import { fetchSources } from '../container/remote-files.ts';
+import type { SecretSource } from '../container/secret-source.ts';
+import type { SshAgent } from '../container/ssh-agent.ts';
+import type { StatCache } from '../container/stat-cache.ts';
+import type { AddSource, AddStep, CopyStep, StepSource } from '../dockerfile/step.ts';
+import { located } from '../report/builder-error.ts';
+import type { Timestamp } from '../spec/timestamp.ts';
+import type { StepInput } from '../store/step-table.ts';
+import type { RootDirectory } from '../sys/root-directory.ts';
+import type { Origin, Origins } from './origins.ts';
+import type { StageRoot } from './stage-root.ts';
+import type { PreparedStep } from './step-actions.ts';
+import { filesystemInput } from './step-inputs.ts';
+
+export interface CopyActionOptions {
+  readonly engine: Engine;
+  readonly origins: Origins;
+  readonly statCache: () => StatCache;
+  /** mtime forced on what is copied. */
+  readonly timestamp: Timestamp | undefined;
+  /** For downloads. */
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+  readonly agents: ReadonlyMap<string, SshAgent>;
+  readonly tlsVerify: boolean | undefined;
+  readonly certDir: string | undefined;
+  /** Opens a root that stays open until the stage ends: sources refer to it. */
+  readonly rootOf: (path: string) => RootDirectory;
+}
+
+type FileStep = CopyStep | AddStep;
+
+/** @param keyed whether the inputs are needed; without, nothing is read twice */
+export async function prepareCopy(
+  o: CopyActionOptions,
+  step: FileStep,
+  root: StageRoot,
+  keyed: boolean,
+): Promise<PreparedStep> {
+  const { engine } = o;
+  const sources = await sourcesOf(o, step);
+  const destination = step.intoDirectory && !step.destination.endsWith('/') ? `${step.destination}/` : step.destination;
+  const cache = o.statCache();
+  const origin = await o.origins.get(step.kind === 'copy' ? step.from : undefined);
+  const preserveOwnership = origin.keepsOwners;
+  const chown = step.link ? await ownerOfLink(engine, step.chown, root) : step.chown;
+  let summary: { kind: 'file' | 'dir' | 'multi' | 'empty'; hex: string } | undefined;
+  if (keyed) {
+    const { digest, kind } = await digestSources(sources, { cache, preserveOwnership, signal: engine.signal });
+    summary = { kind, hex: digest.slice('sha256:'.length) };
+  }
+  return {
+    inputs: [
+      // A linked copy is the same on every base.
+      ...(step.link ? [] : [filesystemInput(root.state.chain)]),
+      { name: 'instruction', value: step.instruction.raw.text.text },
+      { name: 'destination', value: destination },
+      { name: 'owner', value: chown ?? '' },
+      { name: 'mode', value: step.chmod ?? '' },
+      { name: 'content', value: summary?.hex ?? '' },
+      ...timesOf(sources),
+    ],
+    act: async (rootPath) => {
+      const result = await copyInto(engine, {
+        rootPath,
+        sources,
+        destination,
+        chown,
+        chmod: step.chmod,
+        preserveOwnership,
+        timestamp: o.timestamp,
+        digest: summary === undefined,
+        cache,
+      });
+      const content = summary ?? { kind: result.kind, hex: (result.digest ?? '').replace('sha256:', '') };
+      return step.createdBy(content);
+    },
+  };
+}
+
+/** Times that are part of what was asked for, as with `mtime=commit`. */
+function timesOf(sources: readonly ResolvedSource[]): StepInput[] {
+  return sources.flatMap(({ timestamp }) =>
+    timestamp === undefined ? [] : [{ name: 'time of sources', value: String(timestamp.seconds) }],
+  );
+}
+
+/** What lies below does not take part in a linked copy, but for the names of its users. */
+async function ownerOfLink(engine: Engine, chown: string | undefined, root: StageRoot): Promise<string | undefined> {
+  if (chown === undefined || /^\d+(:\d+)?$/.test(chown)) return chown;
+  await using view = await engine.snapshots.view(await root.snapshot());
+  const { uid, gid } = numericOwner(view.path, chown);
+  return `${uid}:${gid}`;
+}
+
+async function sourcesOf(o: CopyActionOptions, step: FileStep): Promise<ResolvedSource[]> {
+  const found: ResolvedSource[] = [];
+  const origin = await o.origins.get(step.kind === 'copy' ? step.from : undefined);
+  for (const source of step.sources) {
+    try {
+      const isRemote = 'kind' in source && source.kind !== 'local';
+      found.push(
+        ...(isRemote ? await remoteSources(o, step as AddStep, source) : await localSources(o, step, source, origin)),
+      );
+    } catch (error) {
+      throw located(error, source.span);
+    }
+  }
+  const inline = step.inlineFiles.map(({ name, content }) => inlineSource(name, Buffer.from(content)));
+  return [...found, ...inline];
+}
+
+async function localSources(
+  o: CopyActionOptions,
+  step: FileStep,
+  source: StepSource,
+  origin: Origin,
+): Promise<ResolvedSource[]> {
+  const sources = await resolveSources({
+    root: o.rootOf(origin.path),
+    rootName: origin.name,
+    patterns: [source.text],
+    ignore: origin.ignore,
+    exclude: step.excludes,
+    parents: step.kind === 'copy' && step.parents,
+    // A pattern may match nothing beside other sources; alone, an empty copy is a mistake.
+    allowEmptyWildcard: step.sources.length + step.inlineFiles.length > 1,
+    signal: o.engine.signal,
+  });
+  const unpack = step.kind === 'add' && step.unpack !== false;
+  return unpack ? sources.map((one) => ({ ...one, unpack })) : sources;
+}
+
+/** Archives of this machine are unpacked unless told otherwise, those of others only when told to. */
+async function remoteSources(o: CopyActionOptions, step: AddStep, source: AddSource): Promise<ResolvedSource[]> {
+  const { engine } = o;
+  const fetched = await fetchSources(engine, source.text, source.kind as 'http' | 'git', {
+    checksum: step.checksum,
+    keepGitDir: step.keepGitDir,
+    tlsVerify: o.tlsVerify,
+    certDir: o.certDir,
+    secrets: o.secrets,
+    agent: o.agents.get('default'),
+  });
+  const sources = await resolveSources({
+    root: o.rootOf(fetched.dir),
+    patterns: [fetched.pattern],
+    rootName: source.text,
+    exclude: step.excludes,
+    allowWildcard: false,
+    signal: engine.signal,
+  });
+  return sources.map((one) => ({ ...one, unpack: step.unpack === true, timestamp: fetched.timestamp }));
+}
