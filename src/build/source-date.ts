@@ -52,17 +52,11 @@ async function timeOfStage(engine: Engine, o: BuildOptions, r: BuildRequest, sta
   ) {
     throw refuse('does more than fetch one remote source into scratch');
   }
-  const { modifiedAt } = await fetchSources(
-    engine,
-    source.text,
-    source.kind,
-    engine.store.scratch.directory('remote'),
-    {
-      checksum: step.checksum,
-      tlsVerify: o.tlsVerify,
-      certDir: o.certDir,
-    },
-  );
+  const { modifiedAt } = await fetchSources(engine, source.text, source.kind, {
+    checksum: step.checksum,
+    tlsVerify: o.tlsVerify,
+    certDir: o.certDir,
+  });
   if (modifiedAt === undefined) throw refuse(`fetches ${source.text}, for which the server tells no time`);
   return modifiedAt;
 }
