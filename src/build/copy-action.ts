@@ -13,8 +13,8 @@ import type { Timestamp } from '../spec/timestamp.ts';
 import type { StepInput } from '../store/step-table.ts';
 import type { RootDirectory } from '../sys/root-directory.ts';
 import type { Origin, Origins } from './origins.ts';
+import type { PreparedStep } from './prepared-step.ts';
 import type { StageRoot } from './stage-root.ts';
-import type { PreparedStep } from './step-actions.ts';
 import { filesystemInput } from './step-inputs.ts';
 
 export interface CopyActionOptions {

@@ -26,15 +26,9 @@ import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import { prepareCopy } from './copy-action.ts';
 import type { Origin, Origins } from './origins.ts';
+import type { PreparedStep } from './prepared-step.ts';
 import type { StageRoot } from './stage-root.ts';
 import { filesystemInput, runInputs } from './step-inputs.ts';
-
-/** A step whose inputs are known. */
-export interface PreparedStep {
-  readonly inputs: readonly StepInput[];
-  /** Does the work in the mounted root; `id` names the step in events. Gives the text for history. */
-  act(rootPath: string, id: string): Promise<string>;
-}
 
 export interface StepActionOptions {
   readonly engine: Engine;
