@@ -4,6 +4,7 @@ import { type Builder, openBuilder } from './builder.ts';
 import type { BuilderOptions, CheckOptions, DockerfileOptions } from './container/verb-options.ts';
 import type { CheckFinding, CheckReport, CheckTextOptions } from './dockerfile/lint/check.ts';
 import type { OutlineArg, OutlineCache, OutlineRequirement, TargetEntry } from './dockerfile/outline.ts';
+import type { InstructionRanges } from './dockerfile/source-ranges.ts';
 
 /**
  * Checks a Dockerfile: what a build would refuse, and what the lint rules find. Pure, and needs nothing but the text.
@@ -11,6 +12,19 @@ import type { OutlineArg, OutlineCache, OutlineRequirement, TargetEntry } from '
  */
 export async function checkDockerfile(text: string, o: CheckTextOptions = {}): Promise<CheckReport> {
   return (await import('./dockerfile/lint/check.ts')).checkText(text, o);
+}
+
+/**
+ * Where keyword, flags, arguments and variables of each instruction stand, for editors. Pure. Ranges only: what an
+ * instruction means, builds and checks alone tell.
+ * @throws BuilderError `dockerfile.syntax` for a text that cannot be parsed
+ */
+export async function dockerfileRanges(text: string, name = 'Dockerfile'): Promise<readonly InstructionRanges[]> {
+  const [{ parseDockerfile }, { sourceRanges }] = await Promise.all([
+    import('./dockerfile/parser.ts'),
+    import('./dockerfile/source-ranges.ts'),
+  ]);
+  return sourceRanges(parseDockerfile({ name, text }));
 }
 
 /**
@@ -54,6 +68,7 @@ export type {
   CheckReport,
   CheckTextOptions,
   DockerfileOptions,
+  InstructionRanges,
   OutlineArg,
   OutlineCache,
   OutlineRequirement,

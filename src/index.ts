@@ -41,6 +41,8 @@ export {
   check,
   checkDockerfile,
   type DockerfileOptions,
+  dockerfileRanges,
+  type InstructionRanges,
   listTargets,
   type OutlineArg,
   type OutlineCache,

@@ -33,12 +33,17 @@ export function sourceRanges(parsed: ParsedDockerfile): InstructionRanges[] {
     keyword: spanOf(instruction.keyword),
     flags: instruction.flags.map(({ name, text, value }) => ({
       name,
-      span: spanOf(text),
-      valueSpan: value === undefined ? undefined : spanOf(value),
+      span: withClosingQuote(spanOf(text)),
+      valueSpan: value === undefined ? undefined : withClosingQuote(spanOf(value)),
     })),
     arguments: (instruction.trigger ?? instruction).args.filter(({ text }) => text !== '').map((arg) => spanOf(arg)),
     variables: agreedVariables(instruction, parsed, variables),
   }));
+}
+
+/** Flags are unquoted when they are read, so that a quote at the very end is in none of their characters. */
+function withClosingQuote({ file, start, end }: Span): Span {
+  return { file, start, end: /^["'](\s|$)/.test(file.text.slice(end, end + 2)) ? end + 1 : end };
 }
 
 function startsOfLines({ text }: SourceFile): number[] {

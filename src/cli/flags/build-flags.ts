@@ -23,6 +23,7 @@ export const CHECK_FLAGS: readonly Option[] = [
   option('--format str FORMAT', 'text, json or sarif', { default: 'text', choices: ['text', 'json', 'sarif'] }),
   option('--rules csv RULE', "rules beyond BuildKit's: recommended, strict, buildkit (none), names", {
     default: 'recommended',
+    choices: ['recommended', 'strict', 'buildkit'],
   }),
   option('--target str STAGE', 'check this stage and what it needs', { complete: 'stage' }),
   ...ARGUMENT_FLAGS,

@@ -1,17 +1,26 @@
 /** Rules beyond BuildKit's about files that come into the image, and their modes. */
 import type { Span } from '../../report/source-file.ts';
 import { lookupIn } from '../build-args.ts';
+import type { EvaluatedStage } from '../evaluate-plan.ts';
 import { expandFragment } from '../expand.ts';
 import { spanOf } from '../fragment.ts';
+import type { StageState } from '../stage-state.ts';
+import type { Stage, StagePlan } from '../stages.ts';
 import type { AddStep, CopyStep } from '../step.ts';
 import { extraRule, type Finding, type LintContext } from './rule.ts';
 import { callsOf, runScripts } from './run-scripts.ts';
 
-type Place = { readonly step: CopyStep | AddStep; readonly before: LintContext['evaluated'][number]['final'] };
+interface Place {
+  readonly stage: EvaluatedStage;
+  readonly step: CopyStep | AddStep;
+  readonly before: StageState;
+}
 
 function* copies({ evaluated }: LintContext): Generator<Place> {
-  for (const { step, before } of evaluated.flatMap(({ steps }) => steps)) {
-    if ((step.kind === 'copy' || step.kind === 'add') && !step.isTrigger) yield { step, before };
+  for (const stage of evaluated) {
+    for (const { step, before } of stage.steps) {
+      if ((step.kind === 'copy' || step.kind === 'add') && !step.isTrigger) yield { stage, step, before };
+    }
   }
 }
 
@@ -40,9 +49,14 @@ export const copyToRelativePath = extraRule(
   'Where a relative destination leads depends on the base image until WORKDIR is set',
   ['DL3045'],
   function* (context) {
-    for (const { step, before } of copies(context)) {
+    for (const { stage, step, before } of copies(context)) {
       const { instruction } = step;
-      if (before.hasWorkdir || (instruction.kind !== 'copy' && instruction.kind !== 'add')) continue;
+      if (
+        before.hasWorkdir ||
+        standsOnScratch(context.plan, stage.stage) ||
+        (instruction.kind !== 'copy' && instruction.kind !== 'add')
+      )
+        continue;
       const { text, variables } = expandFragment(instruction.destination, lookupIn(before.env), instruction);
       if (text.startsWith('/') || variables.some(({ isSet }) => !isSet)) continue;
       const message = `${JSON.stringify(text)} is below whatever working directory the base image has`;
@@ -51,6 +65,12 @@ export const copyToRelativePath = extraRule(
     }
   },
 );
+
+/** There the working directory is `/`, today and tomorrow. */
+function standsOnScratch(plan: StagePlan, stage: Stage): boolean {
+  const { base } = stage;
+  return base.kind === 'stage' ? standsOnScratch(plan, plan.stages[base.index]!) : base.kind === 'scratch';
+}
 
 export const worldWritable = extraRule(
   'recommended',

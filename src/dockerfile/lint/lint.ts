@@ -37,13 +37,17 @@ export function lint(context: LintContext, settings: LintSettings = {}): LintRes
   const options = fileLintOptions(context.parsed, settings.checkArg);
   const optionsOf = new Map<RawInstruction, LintOptions>();
   const findings: LintFinding[] = [];
+  const chosen = settings.chosen ?? new Set<string>();
+  // Builds choose none, and reading all scripts for nothing would take longer than the rest.
+  const mayAsk = `${context.parsed.file.text}${settings.checkArg}`.includes('experimental');
   for (const lintRule of LINT_RULES) {
+    if (lintRule.group !== 'buildkit' && !chosen.has(lintRule.name) && !mayAsk) continue;
     for (const finding of lintRule.check(context)) {
       // Triggers of a base are told of where they were written.
       if (finding.span.file !== context.parsed.file) continue;
       const own = optionsOf.get(finding.about) ?? optionsAt(context, options, finding.about);
       optionsOf.set(finding.about, own);
-      if (!isEnabled(own, lintRule, finding, settings.chosen ?? new Set())) continue;
+      if (!isEnabled(own, lintRule, finding, chosen)) continue;
       findings.push({ rule: lintRule, diagnostic: diagnosticOf(finding, lintRule), lines: finding.about.lines });
     }
   }

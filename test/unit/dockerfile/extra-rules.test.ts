@@ -87,6 +87,7 @@ const FILES: readonly (readonly [text: string, ...findings: string[]])[] = [
   ['FROM scratch\nADD --unpack=false a.tar /b'],
   ['FROM a:1\nARG D=x\nCOPY a $D', 'CopyToRelativePath: $D'],
   ['FROM a:1\nCOPY a $HOME_OF_APP'],
+  ['FROM scratch\nCOPY a .'],
   ['FROM a:1 AS b\nWORKDIR /w\nFROM b\nCOPY a .'],
   ['FROM a:1\nCOPY --chmod=o+w a /b', 'WorldWritable: o+w'],
   ['FROM a:1\nENV A=$A B=${B}'],

@@ -144,3 +144,42 @@ test('no text makes the parser fail in another way than with a placed error', ()
     }
   }
 });
+
+/** Texts that dockerfile-ast misreads; what is told of them is our own reading. */
+const MISREAD: readonly (readonly [text: string, expected: readonly (readonly string[])[]])[] = [
+  ['RUN ["sh", "-c", "echo a  b"]', [['RUN', 'sh', '-c', 'echo a  b']]],
+  ['CMD ["a"] # c', [['CMD', '["a"] # c']]],
+  ['ENV a=${d-e} b=${x#p}', [['ENV', 'a', '${d-e}', '=', 'b', '${x#p}', '=', '$d', '$x']]],
+  ['ENV a=${a:-${b:-c}}', [['ENV', 'a', '${a:-${b:-c}}', '=', '$a', '$b']]],
+  [
+    'RUN x \\\\\nENV b=2',
+    [
+      ['RUN', 'x \\\\'],
+      ['ENV', 'b', '2', '='],
+    ],
+  ],
+  [
+    'RUN cat <<A <<B\nx\nA\ny\nB\nRUN z',
+    [
+      ['RUN', 'cat <<A <<B'],
+      ['RUN', 'z'],
+    ],
+  ],
+  ['COPY <<EOF /data\nENV x=$y\nEOF', [['COPY', '<<EOF', '/data']]],
+  ['COPY --chown="${U}" -- --a /b', [['COPY', '--chown="${U}"', '--a', '/b', '$U']]],
+  ['ARG abc="123 456" def', [['ARG', 'abc="123 456"', 'def']]],
+  ['# foo=bar\n# escape=`\nENV a=\\$b', [['ENV', 'a', '\\$b', '=']]],
+];
+
+for (const [text, expected] of MISREAD) {
+  test(`ranges of ${JSON.stringify(text)}`, () => {
+    const at = ({ start, end }: { start: number; end: number }): string => text.slice(start, end);
+    const shown = sourceRanges(parse(text)).map(({ keyword, flags, arguments: args, variables }) => [
+      at(keyword),
+      ...flags.map(({ span }) => at(span)),
+      ...args.map(at),
+      ...variables.map(({ nameSpan }) => `$${at(nameSpan)}`),
+    ]);
+    assert.deepEqual(shown, expected);
+  });
+}
