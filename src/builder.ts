@@ -27,11 +27,13 @@ import type {
   PushOptions,
   RemovedImage,
   RunOptions,
+  WhyOptions,
 } from './container/verb-options.ts';
 import type { WorkingContainer } from './container/working-container.ts';
 import type { CheckReport } from './dockerfile/lint/check.ts';
 import type { ImageInsight } from './insight/image-insight.ts';
 import { silent } from './report/event.ts';
+import type { BuildExplanation } from './report/explanation.ts';
 import type { ExitStatus } from './spec/process-spec.ts';
 import { defaultStoreRoots } from './store/store-paths.ts';
 
@@ -81,6 +83,10 @@ export interface Builder extends AsyncDisposable {
   push(image: string, destination?: string, o?: PushOptions): Promise<{ readonly digest: string }>;
   login(registry: string, o: LoginOptions): Promise<void>;
   build(o: BuildOptions): Promise<BuildResult>;
+  /** What `build` would do with the same options, and why, for each platform. Nothing is run, the store stays as it is. */
+  explainBuild(o: BuildOptions): Promise<readonly BuildExplanation[]>;
+  /** Why the last build of a context ran the steps it ran. @throws `build.not-known` */
+  why(o?: WhyOptions): Promise<BuildExplanation>;
   /** What is wrong with the Dockerfiles of a context, one report each. No base image is looked at. */
   check(o?: CheckOptions): Promise<readonly CheckReport[]>;
   /** The stages a Dockerfile can build. */
@@ -192,6 +198,11 @@ function builderOn(engine: Engine): Builder {
       const { outlineTargetOf, placeIn } = await import('./build/check.ts');
       return outlineTargetOf(placeIn(engine), options);
     },
+    explainBuild: async (options) => {
+      await requireNamespace(engine);
+      return (await import('./build/build.ts')).explainBuild(engine, options);
+    },
+    why: async (options = {}) => (await import('./build/why.ts')).why(engine, options),
     info: async () => (await import('./container/info.ts')).info(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };

@@ -30,6 +30,7 @@ export type {
   RegistryOptions,
   RemovedImage,
   RunOptions,
+  WhyOptions,
 } from './container/verb-options.ts';
 export type { BaseImage, RunDefaults, WorkingContainer } from './container/working-container.ts';
 export { getLogin, logout } from './credentials.ts';
@@ -59,6 +60,7 @@ export { BuilderError, isBuilderError } from './report/builder-error.ts';
 export type { Diagnostic } from './report/diagnostic.ts';
 export { ERROR_CODES, type ErrorCode } from './report/error-codes.ts';
 export type { BuildEvent, Emit, PlannedStage, PlannedStep } from './report/event.ts';
+export type { BuildExplanation, Cause, StageExplanation, StepExplanation } from './report/explanation.ts';
 export { positionOf, type SourceFile, type Span } from './report/source-file.ts';
 export type { PhaseName, StepOutcome } from './report/step-phase.ts';
 export { suggest } from './report/suggestion.ts';

@@ -6,11 +6,11 @@ import { chainSnapshot } from '../container/chain-snapshot.ts';
 import type { Engine } from '../container/engine.ts';
 import type { StepResult } from '../container/step-result.ts';
 import { type Digest, digestOf } from '../spec/digest.ts';
-import type { StepInput } from '../store/step-table.ts';
-import { explainMiss, type RememberedInputs } from './explain-miss.ts';
+import type { StepInput, StepRecord } from '../store/step-table.ts';
+import type { FileList, StepReads } from './step-inputs.ts';
 
 /** Bump when the meaning of keys or results changes: old records then never match. */
-const KEY_VERSION = '1';
+const KEY_VERSION = '2';
 
 export interface StepKey {
   readonly digest: Digest;
@@ -23,76 +23,160 @@ export function stepKey(inputs: readonly StepInput[]): StepKey {
   return { digest: digestOf(text), inputs };
 }
 
+/** A step to be looked up. */
+export interface KeyedStep {
+  /** The line of the Dockerfile. */
+  readonly text: string;
+  /** Inputs that are known at once and stand for those that `reads` gives; undefined when there are none such. */
+  readonly quick: readonly StepInput[] | undefined;
+  readonly reads: () => Promise<StepReads>;
+}
+
+/** Why a step was not taken from the cache, as far as the cache knows. */
+export type Miss =
+  | { readonly kind: 'off' }
+  /** Nothing is kept under the key. */
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'expired'; readonly ageMs: number }
+  /** The record is there, and the layer is not. */
+  | { readonly kind: 'lost' };
+
+export interface Lookup {
+  readonly key: Digest;
+  /** undefined for a hit by quick inputs: they were not read then. */
+  readonly reads: StepReads | undefined;
+  readonly hit: { readonly result: StepResult; readonly savedAt: number } | undefined;
+  readonly miss: Miss | undefined;
+}
+
+export interface Resolved extends Omit<Lookup, 'hit'> {
+  readonly result: StepResult;
+  readonly savedAt: number | undefined;
+  /** Made by this call. */
+  readonly isFresh: boolean;
+}
+
+export interface BuildCacheOptions {
+  /** Results of earlier builds count. */
+  readonly reads: boolean;
+  /** Results are kept for later builds. */
+  readonly writes: boolean;
+  /** Older results do not count. */
+  readonly maxAgeMs?: number | undefined;
+  /** Nothing in the store may change. */
+  readonly isDryRun?: boolean;
+}
+
 export class BuildCache {
   readonly #engine: Engine;
-  readonly #reads: boolean;
-  readonly #writes: boolean;
-  readonly #explains: boolean;
-  readonly #missed = new Map<Digest, string>();
-  /** Inputs of all steps earlier builds left, read when the first step misses. */
-  #remembered: readonly RememberedInputs[] | undefined;
+  readonly #o: BuildCacheOptions;
   /** Steps of this build by key: of two equal ones, one is run. */
   readonly #ofThisBuild = new Map<Digest, Promise<StepResult>>();
 
-  /** @param o reads: results of earlier builds count; writes: results are kept for later ones; explains: misses too */
-  constructor(engine: Engine, o: { reads: boolean; writes: boolean; explains?: boolean }) {
+  constructor(engine: Engine, o: BuildCacheOptions) {
     this.#engine = engine;
-    this.#reads = o.reads;
-    this.#writes = o.writes;
-    this.#explains = o.explains === true;
+    this.#o = o;
   }
 
   /**
    * The result of a step: remembered, or that of an equal step of this build, or made now.
    * @param make runs the step; what it throws reaches everybody who waits for the same key
+   * @param told of the outcome of the lookup before anything is run
    */
   async resolve(
-    key: StepKey,
+    step: KeyedStep,
     make: () => Promise<StepResult>,
-  ): Promise<{ readonly result: StepResult /** made by this call */; readonly isFresh: boolean }> {
-    const running = this.#ofThisBuild.get(key.digest);
-    if (running !== undefined) return { result: await running, isFresh: false };
-    let isFresh = false;
-    const work = (async () => {
-      const known = await this.#lookup(key);
-      if (known !== undefined) return known;
-      isFresh = true;
-      if (this.#explains) this.#missed.set(key.digest, this.#explanation(key));
-      const result = await make();
-      this.#save(key, result);
-      return result;
-    })();
-    this.#ofThisBuild.set(key.digest, work);
-    return { result: await work, isFresh };
+    told: (lookup: Lookup) => void = () => {},
+  ): Promise<Resolved> {
+    const lookup = await this.lookup(step);
+    const { key, hit } = lookup;
+    const running = this.#ofThisBuild.get(key);
+    if (running !== undefined) {
+      return { ...lookup, miss: undefined, result: await running, savedAt: undefined, isFresh: false };
+    }
+    if (hit !== undefined) return { ...lookup, result: hit.result, savedAt: hit.savedAt, isFresh: false };
+    told(lookup);
+    const work = this.#make(step, lookup, make);
+    this.#ofThisBuild.set(key, work);
+    return { ...lookup, result: await work, savedAt: undefined, isFresh: true };
   }
 
-  /** Why a step had to be run, if misses are explained. */
-  explainMiss(key: StepKey): string | undefined {
-    return this.#missed.get(key.digest);
+  /** What is remembered of a step. */
+  async lookup(step: KeyedStep): Promise<Lookup> {
+    const quick = step.quick === undefined ? undefined : stepKey(step.quick).digest;
+    const { steps } = this.#engine.store;
+    if (quick !== undefined && this.#o.reads) {
+      const key = steps.aliasOf(quick);
+      const found = key === undefined ? undefined : await this.#find(key);
+      if (key !== undefined && found?.hit !== undefined) {
+        this.#touch(quick);
+        return { key, reads: undefined, ...found };
+      }
+    }
+    const reads = await step.reads();
+    const key = stepKey(reads.inputs).digest;
+    const found = await this.#find(key);
+    if (found.hit !== undefined && quick !== undefined && this.#o.writes) steps.putAlias(quick, key);
+    return { key, reads, ...found };
   }
 
-  #explanation(key: StepKey): string {
-    if (!this.#reads) return 'the cache was not asked';
-    this.#remembered ??= [...this.#engine.store.steps.list()].map(({ record }) => ({
-      savedAt: record.savedAt,
-      inputs: record.inputs,
-    }));
-    return explainMiss(key.inputs, this.#remembered);
+  async #find(key: Digest): Promise<Pick<Lookup, 'hit' | 'miss'>> {
+    const missed = (miss: Miss) => ({ hit: undefined, miss });
+    if (!this.#o.reads) return missed({ kind: 'off' });
+    const record = this.#engine.store.steps.get(key);
+    if (record === undefined) return missed({ kind: 'unknown' });
+    const ageMs = Date.now() - record.savedAt;
+    if (this.#o.maxAgeMs !== undefined && ageMs > this.#o.maxAgeMs) return missed({ kind: 'expired', ageMs });
+    const result = await this.#usable(record);
+    if (result === undefined) return missed({ kind: 'lost' });
+    this.#touch(key);
+    return { hit: { result, savedAt: record.savedAt }, miss: undefined };
   }
 
-  /** A result whose snapshot still exists. */
-  async #lookup(key: StepKey): Promise<StepResult | undefined> {
-    if (!this.#reads) return undefined;
-    const result = this.#engine.store.steps.get(key.digest)?.result;
-    if (result === undefined) return undefined;
+  /** The result, when its snapshot still exists. */
+  async #usable({ result }: StepRecord<StepResult>): Promise<StepResult | undefined> {
     const { layer, chain } = result;
     if (layer === undefined || chain === undefined) return result;
+    if (this.#o.isDryRun === true) {
+      const known = this.#engine.store.layers.snapshotOf(chain);
+      const exists = known !== undefined && (await this.#engine.snapshots.has({ id: known.id as never }));
+      return exists ? { ...result, snapshot: known.id } : undefined;
+    }
     const snapshot = await chainSnapshot(this.#engine, chain, layer.diffId);
     return snapshot === undefined ? undefined : { ...result, snapshot };
   }
 
-  #save(key: StepKey, result: StepResult): void {
-    if (!this.#writes) return;
-    this.#engine.store.steps.put(key.digest, { version: 1, savedAt: Date.now(), inputs: key.inputs, result });
+  #touch(key: Digest): void {
+    if (this.#o.writes) this.#engine.store.steps.touch(key, Date.now());
+  }
+
+  async #make(step: KeyedStep, { key, reads }: Lookup, make: () => Promise<StepResult>): Promise<StepResult> {
+    const { steps } = this.#engine.store;
+    if (!this.#o.writes || reads === undefined) return make();
+    // Written beside the work. A step that fails leaves its list behind until the next collection of garbage.
+    const lists = this.#keepLists(reads.lists);
+    let result: StepResult;
+    try {
+      result = await make();
+    } finally {
+      await lists;
+    }
+    const listed = reads.lists.map(({ name, digest, sources }) => ({ name, digest, sources }));
+    steps.put(key, {
+      version: 2,
+      savedAt: Date.now(),
+      text: step.text,
+      inputs: reads.inputs,
+      ...(listed.length === 0 ? {} : { lists: listed }),
+      result,
+    });
+    if (step.quick !== undefined) steps.putAlias(stepKey(step.quick).digest, key);
+    return result;
+  }
+
+  async #keepLists(lists: readonly FileList[]): Promise<void> {
+    for (const { digest, records } of lists) {
+      if (records !== undefined) await this.#engine.store.contentLists.put(digest, records);
+    }
   }
 }

@@ -16,6 +16,7 @@ import { consumedArgs } from '../dockerfile/evaluate.ts';
 import type { BuildOp } from '../dockerfile/lower.ts';
 import { Graph, type Vertex } from '../graph/graph.ts';
 import { BuilderError } from '../report/builder-error.ts';
+import type { BuildExplanation } from '../report/explanation.ts';
 import { schedule } from '../solver/schedule.ts';
 import { formatPlatform } from '../spec/platform.ts';
 import { CleanupStack } from '../sys/dispose.ts';
@@ -59,6 +60,7 @@ export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult
   });
   engine.emit({ type: 'steps-planned', steps: runs.flatMap(({ plannedSteps }) => plannedSteps) });
   await runAll(engine, o, runs, cancel);
+  for (const run of runs) run.endTrace();
   if (outputs.length > 0 && outputs.every(({ type }) => type === 'cacheonly')) {
     const nothing: BuildResult = { id: undefined, manifest: undefined, names: [], images: [] };
     tellEnd(engine, nothing);
@@ -73,6 +75,18 @@ export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult
   }
   tellEnd(engine, result);
   return result;
+}
+
+/** What `build` would do with the same options, and why, for each platform. Nothing is run; the store stays as it is. */
+export async function explainBuild(engine: Engine, o: BuildOptions): Promise<readonly BuildExplanation[]> {
+  const options = { ...o, layers: true };
+  const input = await readInput(engine, options);
+  await using stack = new CleanupStack();
+  const runs = await planAll(engine, options, input, stack, true);
+  for (const run of runs) {
+    await schedule(run.lowered.graph, (vertex) => run.run(vertex), { concurrency: 1, signal: engine.signal });
+  }
+  return runs.map(({ explanation }) => explanation);
 }
 
 function refuseUnsupported(o: BuildOptions, outputs: readonly Output[]): void {
@@ -106,21 +120,23 @@ async function planAll(
   o: BuildOptions,
   input: BuildInput,
   stack: CleanupStack,
+  isDryRun = false,
 ): Promise<PlatformBuild[]> {
   const platforms = o.platforms === undefined || o.platforms.length === 0 ? [undefined] : o.platforms;
   const cache = new BuildCache(engine, {
-    reads: o.layers === true && o.noCache !== true,
-    writes: o.layers === true,
-    explains: o.trace !== undefined,
+    reads: o.layers === true && o.noCache !== true && o.cacheTtlMs !== 0,
+    writes: o.layers === true && !isDryRun,
+    maxAgeMs: o.cacheTtlMs,
+    isDryRun,
   });
   const requests = platforms.map((platform) => requestFor(input, o, platform));
   const times = imageTimes({ ...o, sourceDateEpoch: await sourceDateEpoch(engine, o, requests[0]!) });
   return Promise.all(
     requests.map(async (request) => {
       const label = requests.length > 1 ? formatPlatform(request.platform) : undefined;
-      const run = await PlatformBuild.plan({ engine, options: o, request, times, cache, label });
+      const run = await PlatformBuild.plan({ engine, options: o, request, times, cache, label, isDryRun });
       stack.use(run);
-      requireRunnable(run.lowered.stages, request.platform);
+      if (!isDryRun) requireRunnable(run.lowered.stages, request.platform);
       return run;
     }),
   );

@@ -7,15 +7,16 @@ import { fetchSources } from '../container/remote-files.ts';
 import type { SecretSource } from '../container/secret-source.ts';
 import type { SshAgent } from '../container/ssh-agent.ts';
 import type { StatCache } from '../container/stat-cache.ts';
-import type { AddSource, AddStep, CopyStep, StepSource } from '../dockerfile/step.ts';
+import type { AddSource, AddStep, ContentSummary, CopyStep, StepSource } from '../dockerfile/step.ts';
 import { located } from '../report/builder-error.ts';
+import { textOf } from '../rootfs/copy-walk.ts';
+import { hexOf } from '../spec/digest.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
 import type { StepInput } from '../store/step-table.ts';
 import type { RootDirectory } from '../sys/root-directory.ts';
 import type { Origin, Origins } from './origins.ts';
-import type { PreparedStep } from './prepared-step.ts';
-import type { StageRoot } from './stage-root.ts';
-import { filesystemInput } from './step-inputs.ts';
+import type { Below, PreparedStep } from './prepared-step.ts';
+import { CONTENT, copyInputs, type FileList } from './step-inputs.ts';
 
 export interface CopyActionOptions {
   readonly engine: Engine;
@@ -34,52 +35,64 @@ export interface CopyActionOptions {
 
 type FileStep = CopyStep | AddStep;
 
-/** @param keyed whether the inputs are needed; without, nothing is read twice */
-export async function prepareCopy(
-  o: CopyActionOptions,
-  step: FileStep,
-  root: StageRoot,
-  keyed: boolean,
-): Promise<PreparedStep> {
-  const { engine } = o;
-  const sources = await sourcesOf(o, step);
+/** Nothing is looked for, fetched or opened before it is needed. */
+export async function prepareCopy(o: CopyActionOptions, step: FileStep, below: Below): Promise<PreparedStep> {
+  const { engine, origins } = o;
   const destination = step.intoDirectory && !step.destination.endsWith('/') ? `${step.destination}/` : step.destination;
   const cache = o.statCache();
-  const origin = await o.origins.get(step.kind === 'copy' ? step.from : undefined);
-  const preserveOwnership = origin.keepsOwners;
-  const chown = step.link ? await ownerOfLink(engine, step.chown, root) : step.chown;
-  let summary: { kind: 'file' | 'dir' | 'multi' | 'empty'; hex: string } | undefined;
-  if (keyed) {
-    const { digest, kind } = await digestSources(sources, { cache, preserveOwnership, signal: engine.signal });
-    summary = { kind, hex: digest.slice('sha256:'.length) };
-  }
+  const chown = step.link ? await ownerOfLink(engine, step.chown, below) : step.chown;
+  // A linked copy is the same on every base.
+  const chain = step.link ? undefined : below.chain;
+  const inputsFor = (content: string): StepInput[] => copyInputs({ ...step, chown }, destination, chain, content);
+  let found: Promise<ResolvedSource[]> | undefined;
+  const sources = (): Promise<ResolvedSource[]> => {
+    found ??= sourcesOf(o, step);
+    return found;
+  };
+  const keepsOwners = async (): Promise<boolean> =>
+    (await origins.get(step.kind === 'copy' ? step.from : undefined)).keepsOwners;
+  const known = await knownContent(o, step);
+  let summary: ContentSummary | undefined;
   return {
-    inputs: [
-      // A linked copy is the same on every base.
-      ...(step.link ? [] : [filesystemInput(root.state.chain)]),
-      { name: 'instruction', value: step.instruction.raw.text.text },
-      { name: 'destination', value: destination },
-      { name: 'owner', value: chown ?? '' },
-      { name: 'mode', value: step.chmod ?? '' },
-      { name: 'content', value: summary?.hex ?? '' },
-      ...timesOf(sources),
-    ],
+    quick: known === undefined ? undefined : inputsFor(known),
+    reads: async () => {
+      const resolved = await sources();
+      const options = { cache, preserveOwnership: await keepsOwners(), signal: engine.signal, keepRecords: true };
+      const { digest, kind, records } = await digestSources(resolved, options);
+      summary = { kind, hex: hexOf(digest) };
+      const list: FileList = { name: CONTENT, digest, sources: resolved.map(shownPath), records };
+      return { inputs: [...inputsFor(digest), ...timesOf(resolved)], lists: [list] };
+    },
     act: async (rootPath) => {
       const result = await copyInto(engine, {
         rootPath,
-        sources,
+        sources: await sources(),
         destination,
         chown,
         chmod: step.chmod,
-        preserveOwnership,
+        preserveOwnership: await keepsOwners(),
         timestamp: o.timestamp,
         digest: summary === undefined,
         cache,
       });
-      const content = summary ?? { kind: result.kind, hex: (result.digest ?? '').replace('sha256:', '') };
-      return step.createdBy(content);
+      return summary ?? { kind: result.kind, hex: (result.digest ?? '').replace('sha256:', '') };
     },
   };
+}
+
+/** A digest of a download, or a whole commit id: what it names cannot change. */
+const FULL_CHECKSUM = /^(sha256:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{64})$/i;
+
+/** What tells the content of the sources apart without reading it. */
+async function knownContent(o: CopyActionOptions, step: FileStep): Promise<string | undefined> {
+  if (step.inlineFiles.length > 0) return undefined;
+  if (step.kind === 'copy') return o.origins.identify(step.from);
+  return step.checksum !== undefined && FULL_CHECKSUM.test(step.checksum) ? step.checksum : undefined;
+}
+
+/** Where a source lies, as explanations begin the paths of its files. */
+export function shownPath({ path, root, name }: ResolvedSource): string {
+  return textOf(root === undefined ? name : path);
 }
 
 /** Times that are part of what was asked for, as with `mtime=commit`. */
@@ -90,9 +103,9 @@ function timesOf(sources: readonly ResolvedSource[]): StepInput[] {
 }
 
 /** What lies below does not take part in a linked copy, but for the names of its users. */
-async function ownerOfLink(engine: Engine, chown: string | undefined, root: StageRoot): Promise<string | undefined> {
+async function ownerOfLink(engine: Engine, chown: string | undefined, below: Below): Promise<string | undefined> {
   if (chown === undefined || /^\d+(:\d+)?$/.test(chown)) return chown;
-  await using view = await engine.snapshots.view(await root.snapshot());
+  await using view = await engine.snapshots.view(await below.snapshot());
   const { uid, gid } = numericOwner(view.path, chown);
   return `${uid}:${gid}`;
 }

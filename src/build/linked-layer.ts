@@ -8,27 +8,28 @@
 import type { Engine } from '../container/engine.ts';
 import { layerTar } from '../container/layer-bytes.ts';
 import type { LayerTimes, SealedLayer } from '../container/seal-layer.ts';
+import type { ContentSummary } from '../dockerfile/step.ts';
 import { applyTar } from '../rootfs/apply-tar.ts';
 import type { DiffId } from '../spec/digest.ts';
 import { NO_LAYERS, StageRoot } from './stage-root.ts';
 
 export interface LinkedLayer extends Required<SealedLayer> {
   readonly layer: NonNullable<SealedLayer['layer']>;
-  /** What `act` gave: the text of the history entry. */
-  readonly text: string;
+  /** What `act` gave: what was copied. */
+  readonly content: ContentSummary | undefined;
 }
 
 /** Runs `act` on an empty root filesystem and seals what it leaves as a layer on nothing. */
 export async function makeLinkedLayer(
   engine: Engine,
   times: LayerTimes,
-  act: (rootPath: string) => Promise<string>,
+  act: (rootPath: string) => Promise<ContentSummary | undefined>,
 ): Promise<LinkedLayer> {
   await using root = new StageRoot(engine, NO_LAYERS, times);
-  const text = await act(await root.writable());
+  const content = await act(await root.writable());
   const layer = await root.seal(true);
   const { snapshot, chain } = root.state;
-  return { layer: layer!, snapshot, chain, text };
+  return { layer: layer!, snapshot, chain, content };
 }
 
 /** Lays a layer over a mounted root filesystem, as unpacking it would. */

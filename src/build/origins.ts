@@ -5,9 +5,7 @@
 import type { IgnoreRules } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
 import { findIgnoreFile, readIgnoreRules } from '../container/ignore-rules.ts';
-import { loadImage } from '../container/local-image.ts';
-import { pullImage } from '../container/pull.ts';
-import { unpack } from '../container/unpack.ts';
+import type { LocalImage } from '../container/local-image.ts';
 import type { PullOptions } from '../container/verb-options.ts';
 import type { Source } from '../dockerfile/stages.ts';
 import { BuilderError } from '../report/builder-error.ts';
@@ -15,6 +13,7 @@ import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import { chainIdOfAll } from '../spec/digest.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import type { NamedContext } from './named-context.ts';
+import type { FindImage } from './stage-base.ts';
 import { type LayerState, snapshotOf } from './stage-root.ts';
 import { withStageHint } from './stage-suggestion.ts';
 
@@ -41,6 +40,9 @@ export interface OriginOptions {
   readonly pull: PullOptions;
   /** Names of all stages that may be read, for suggestions. */
   readonly stageNames: readonly string[];
+  readonly find: FindImage;
+  /** The snapshot of an image. */
+  readonly unpack: (image: LocalImage) => Promise<SnapshotId | undefined>;
 }
 
 export class Origins implements AsyncDisposable {
@@ -48,6 +50,7 @@ export class Origins implements AsyncDisposable {
   readonly #o: OriginOptions;
   readonly #cleanup = new CleanupStack();
   readonly #open = new Map<string, Promise<Origin>>();
+  readonly #images = new Map<string, Promise<LocalImage>>();
 
   constructor(engine: Engine, o: OriginOptions) {
     this.#engine = engine;
@@ -63,6 +66,24 @@ export class Origins implements AsyncDisposable {
       this.#open.set(key, origin);
     }
     return origin;
+  }
+
+  /** What tells the whole content of a source apart, found without opening it; undefined for directories of the host. */
+  async identify(source: Source | undefined): Promise<string | undefined> {
+    switch (source?.kind) {
+      case undefined:
+        return undefined;
+      case 'scratch':
+        return 'scratch';
+      case 'stage':
+        return this.#o.stage(source.index).state.chain ?? 'scratch';
+      case 'image':
+        return identityOf(await this.#load(source.reference));
+      case 'context': {
+        const context = this.#o.contexts.get(source.name);
+        return context?.kind === 'image' ? identityOf(await this.#load(context.reference)) : undefined;
+      }
+    }
   }
 
   async #find(source: Source | undefined): Promise<Origin> {
@@ -106,15 +127,22 @@ export class Origins implements AsyncDisposable {
   }
 
   async #image(reference: string): Promise<Origin> {
-    const { record } = await pullImage(this.#engine, reference, this.#o.pull).catch((error: unknown) => {
-      throw withStageHint(error, reference, this.#o.stageNames);
-    });
-    const image = loadImage(this.#engine, record);
-    return this.#view(
-      await unpack(this.#engine, image),
-      `the image ${reference}`,
-      chainIdOfAll(image.diffIds) ?? 'scratch',
-    );
+    const image = await this.#load(reference);
+    return this.#view(await this.#o.unpack(image), `the image ${reference}`, identityOf(image));
+  }
+
+  #load(reference: string): Promise<LocalImage> {
+    let image = this.#images.get(reference);
+    if (image === undefined) {
+      image = this.#o.find(this.#engine, reference, this.#o.pull).then(
+        (found) => found.image,
+        (error: unknown) => {
+          throw withStageHint(error, reference, this.#o.stageNames);
+        },
+      );
+      this.#images.set(reference, image);
+    }
+    return image;
   }
 
   async #view(snapshot: SnapshotId | undefined, name: string, identity: string): Promise<Origin> {
@@ -125,4 +153,8 @@ export class Origins implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#cleanup[Symbol.asyncDispose]();
   }
+}
+
+function identityOf({ diffIds }: LocalImage): string {
+  return chainIdOfAll(diffIds) ?? 'scratch';
 }

@@ -4,25 +4,34 @@ import type { IgnoreRules } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
 import { findIgnoreFile, readIgnoreRules } from '../container/ignore-rules.ts';
 import type { ImageTimes } from '../container/image-times.ts';
+import { peekImage } from '../container/pull.ts';
 import { parseSecret, type SecretSource } from '../container/secret-source.ts';
 import { parseSshAgent, type SshAgent } from '../container/ssh-agent.ts';
 import { StatCache } from '../container/stat-cache.ts';
+import { type LayerStack, unpack } from '../container/unpack.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
-import type { EvaluatedStage } from '../dockerfile/evaluate-plan.ts';
-import { type BuildOp, type LoweredBuild, lower } from '../dockerfile/lower.ts';
+import type { EvaluatedStage, EvaluatedStep } from '../dockerfile/evaluate-plan.ts';
+import { type BuildOp, type LoweredBuild, lower, readStages } from '../dockerfile/lower.ts';
 import { type Stage, stageLabel } from '../dockerfile/stages.ts';
 import type { Vertex } from '../graph/graph.ts';
+import { BuilderError } from '../report/builder-error.ts';
 import type { PlannedStage, PlannedStep } from '../report/event.ts';
+import type { BuildExplanation } from '../report/explanation.ts';
+import type { SnapshotId } from '../rootfs/snapshotter.ts';
+import { chainIdOfAll } from '../spec/digest.ts';
 import { formatPlatform, type Platform } from '../spec/platform.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import type { BuildCache } from './build-cache.ts';
 import type { BuildRequest } from './build-request.ts';
+import { BuildTrace, type TracedBase, traceTable } from './build-trace.ts';
 import { Origins } from './origins.ts';
-import { type BaseImage, StageBases } from './stage-base.ts';
+import { type BaseImage, type FindImage, pulledImage, StageBases } from './stage-base.ts';
 import { StageBuild, type StageResult } from './stage-build.ts';
 import { emitOfStage, plannedSteps } from './stage-events.ts';
+import { StagePreview } from './stage-preview.ts';
 import { type LayerState, StageRoot } from './stage-root.ts';
 import { StepActions } from './step-actions.ts';
+import { timeInputs } from './step-inputs.ts';
 import { configId, TargetImage } from './target-image.ts';
 
 export interface PlatformBuildOptions {
@@ -33,13 +42,21 @@ export interface PlatformBuildOptions {
   readonly cache: BuildCache;
   /** `os/arch`, when it is one of several. */
   readonly label: string | undefined;
+  /** Nothing is run, fetched to be kept, or written. */
+  readonly isDryRun?: boolean;
+}
+
+/** Goes through the steps of a stage, in order. */
+interface StageDriver {
+  step(index: number, evaluated: EvaluatedStep): Promise<void>;
+  end(): Promise<StageResult>;
 }
 
 export class PlatformBuild implements AsyncDisposable {
   readonly #b: PlatformBuildOptions;
   readonly #lowered: LoweredBuild;
   readonly #bases: StageBases;
-  readonly #drivers = new Map<number, StageBuild>();
+  readonly #drivers = new Map<number, StageDriver>();
   readonly #done = new Map<number, StageResult>();
   readonly #cleanup = new CleanupStack();
   /** RUN steps still to come. */
@@ -47,11 +64,13 @@ export class PlatformBuild implements AsyncDisposable {
   readonly #secrets: ReadonlyMap<string, SecretSource>;
   readonly #agents: ReadonlyMap<string, SshAgent>;
   readonly #ignore: IgnoreRules | undefined;
+  readonly #trace: BuildTrace;
+  #isTraced = false;
   #statCache: StatCache | undefined;
 
   /** Looks the base images up and lowers the file. @throws what `lower` and pulling throw */
   static async plan(b: PlatformBuildOptions): Promise<PlatformBuild> {
-    const bases = new StageBases(b.engine, b.options, b.request, (index) => stageIdOf(b, index));
+    const bases = new StageBases(b.engine, b.options, b.request, (index) => stageIdOf(b, index), findImage(b));
     const lowered = await lower(b.request.plan, {
       target: b.request.target,
       buildArgs: b.request.buildArgs,
@@ -75,6 +94,25 @@ export class PlatformBuild implements AsyncDisposable {
     const ignoreFile = findIgnoreFile(request.context.dir, request.containerfile, options.ignoreFile, engine.cwd);
     const isIgnoring = request.context.isLocal || options.ignoreFile !== undefined;
     this.#ignore = isIgnoring ? readIgnoreRules(ignoreFile) : undefined;
+    this.#trace = this.#openTrace();
+  }
+
+  #openTrace(): BuildTrace {
+    const { engine, options, request } = this.#b;
+    const { context } = request;
+    const identity = {
+      file: request.containerfile ?? '-',
+      context: context.isLocal ? context.dir : (options.context ?? context.dir),
+      platform: formatPlatform(request.platform),
+    };
+    const stages = [...this.#lowered.stages.values()].map(({ stage, steps }) => ({
+      index: stage.index,
+      name: stageLabel(stage),
+      from: stage.from.raw.text.text,
+      base: baseOf(this.#bases.imageOf(stage.index)),
+      steps: steps.map(({ step }) => ({ kind: step.kind, text: step.stepText })),
+    }));
+    return new BuildTrace(identity, stages, traceTable(engine).get(BuildTrace.idOf(identity)));
   }
 
   get request(): BuildRequest {
@@ -154,7 +192,8 @@ export class PlatformBuild implements AsyncDisposable {
   async #act(op: BuildOp): Promise<void> {
     switch (op.kind) {
       case 'begin':
-        this.#begin(this.#stage(op.stage));
+        if (this.#b.isDryRun === true) this.#beginPreview(this.#stage(op.stage));
+        else this.#begin(this.#stage(op.stage));
         return;
       case 'step':
         return this.#drivers.get(op.stage)!.step(op.index, op.evaluated);
@@ -195,6 +234,7 @@ export class PlatformBuild implements AsyncDisposable {
         format: options.format ?? 'oci',
         times,
         cache,
+        trace: this.#trace,
         history: parent?.config.history ?? this.#bases.imageOf(stage.index)?.image.config.history ?? [],
         baseName: parent?.imageId.slice(0, 12) ?? bottom?.name,
         root,
@@ -204,6 +244,30 @@ export class PlatformBuild implements AsyncDisposable {
         isBase: options.layers === true || this.#isBase(stage),
       }),
     );
+  }
+
+  #beginPreview(evaluated: EvaluatedStage): void {
+    const { engine, cache, times } = this.#b;
+    const { stage } = evaluated;
+    const parent = stage.base.kind === 'stage' ? this.#resultOf(stage.base.index) : undefined;
+    const isUnknown = parent !== undefined && !parent.isCached;
+    const text = `the stage ${parent?.imageId}, on which it stands, would be built again`;
+    const preview = new StagePreview({
+      engine,
+      evaluated,
+      cache,
+      trace: this.#trace,
+      actions: this.#actionsFor(stage),
+      layers: parent?.root ?? this.#bases.bottomOf(stage).layers,
+      unpack: (layers) => unpackedAlready(engine, layers),
+      timeInputs: timeInputs(times),
+      unknown: isUnknown ? { kind: 'above', text } : undefined,
+      rebuiltStage: (step) => {
+        const rebuilt = readStages(step).find((index) => !this.#resultOf(index).isCached);
+        return rebuilt === undefined ? undefined : stageLabel(this.#stage(rebuilt).stage);
+      },
+    });
+    this.#drivers.set(stage.index, preview);
   }
 
   #actionsFor(stage: Stage): StepActions {
@@ -216,6 +280,8 @@ export class PlatformBuild implements AsyncDisposable {
       stage: (index) => this.#stageState(index),
       pull: this.#bases.pullOptions(stage),
       stageNames: request.plan.stages.slice(0, stage.index).flatMap(({ name }) => name ?? []),
+      find: findImage(this.#b),
+      unpack: (image) => (this.#b.isDryRun === true ? unpackedAlready(engine, image) : unpack(engine, image)),
     });
     const actions = new StepActions({
       engine,
@@ -312,11 +378,45 @@ export class PlatformBuild implements AsyncDisposable {
     return this.#statCache;
   }
 
+  /** Why the steps were run, or would be. */
+  get explanation(): BuildExplanation {
+    return this.#trace.explanation(this.#b.isDryRun === true);
+  }
+
+  /** Tells why steps were run, if asked, and keeps it for whoever asks later. Once; a build that fails ends with it. */
+  endTrace(): void {
+    const { engine, options, isDryRun } = this.#b;
+    if (options.layers !== true || isDryRun === true || this.#isTraced) return;
+    this.#isTraced = true;
+    const trace = this.#trace.trace();
+    traceTable(engine).put(BuildTrace.idOf(trace), trace);
+    if (options.explain === true) engine.emit({ type: 'explained', explanation: this.explanation });
+  }
+
   /** Discards what was not sealed. What was learned about files is kept. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#statCache?.save();
+    if (this.#b.isDryRun !== true) this.#statCache?.save();
+    this.endTrace();
     await this.#cleanup[Symbol.asyncDispose]();
   }
+}
+
+function findImage({ isDryRun }: PlatformBuildOptions): FindImage {
+  return isDryRun === true ? peekImage : pulledImage;
+}
+
+function baseOf(base: BaseImage | undefined): TracedBase | undefined {
+  return base === undefined ? undefined : { reference: base.reference, digest: base.image.record.manifest.digest };
+}
+
+/** @throws `snapshot.not-known` */
+async function unpackedAlready(engine: Engine, { diffIds }: LayerStack): Promise<SnapshotId | undefined> {
+  const chain = chainIdOfAll(diffIds);
+  if (chain === undefined) return undefined;
+  const known = engine.store.layers.snapshotOf(chain);
+  if (known !== undefined && (await engine.snapshots.has({ id: known.id as SnapshotId })))
+    return known.id as SnapshotId;
+  throw new BuilderError('snapshot.not-known', 'it reads an image whose layers are not here');
 }
 
 /** Of a stage in events; the platform keeps those of several apart. */

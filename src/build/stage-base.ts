@@ -29,6 +29,17 @@ export interface StageBottom {
   readonly name: string | undefined;
 }
 
+export type FindImage = (
+  engine: Engine,
+  reference: string,
+  o: PullOptions,
+) => Promise<{ readonly image: LocalImage; readonly name: string }>;
+
+export async function pulledImage(engine: Engine, reference: string, o: PullOptions): ReturnType<FindImage> {
+  const { record, name } = await pullImage(engine, reference, o);
+  return { image: loadImage(engine, record), name };
+}
+
 /** Images are looked up once each, however many stages stand on them. */
 export class StageBases {
   readonly #engine: Engine;
@@ -38,8 +49,20 @@ export class StageBases {
   readonly #pulled = new Map<string, Promise<BaseImage>>();
   readonly #images = new Map<number, BaseImage>();
 
-  /** @param stageId id of a stage in events, by its index */
-  constructor(engine: Engine, o: BuildOptions, request: BuildRequest, stageId: (index: number) => string) {
+  readonly #find: FindImage;
+
+  /**
+   * @param stageId id of a stage in events, by its index
+   * @param find gets an image by name
+   */
+  constructor(
+    engine: Engine,
+    o: BuildOptions,
+    request: BuildRequest,
+    stageId: (index: number) => string,
+    find: FindImage,
+  ) {
+    this.#find = find;
     this.#stageId = stageId;
     this.#engine = engine;
     this.#o = o;
@@ -128,9 +151,8 @@ export class StageBases {
   async #load(stage: Stage, reference: string, options: PullOptions): Promise<BaseImage> {
     try {
       const { emit } = this.#engine;
-      const pull = () => pullImage(this.#engine, reference, options);
-      const { record, name } = await inPhase(emit, 'pull', `${this.#stageId(stage.index)}.1`, pull);
-      return { image: loadImage(this.#engine, record), name, reference };
+      const pull = () => this.#find(this.#engine, reference, options);
+      return { ...(await inPhase(emit, 'pull', `${this.#stageId(stage.index)}.1`, pull)), reference };
     } catch (error) {
       const above = this.#r.plan.stages.slice(0, stage.index).flatMap((other) => other.name ?? []);
       throw located(withStageHint(error, reference, above), stage.from.span);

@@ -4,22 +4,25 @@
  */
 import type { Engine } from '../container/engine.ts';
 import type { ImageTimes } from '../container/image-times.ts';
+import type { StepResult } from '../container/step-result.ts';
 import type { EvaluatedStage, EvaluatedStep } from '../dockerfile/evaluate-plan.ts';
 import type { StageState } from '../dockerfile/stage-state.ts';
-import type { Step } from '../dockerfile/step.ts';
+import type { ContentSummary, Step } from '../dockerfile/step.ts';
 import { serializeConfig } from '../image/serialize-config.ts';
 import { isBuilderError, located } from '../report/builder-error.ts';
 import type { PhaseName, StepOutcome } from '../report/step-phase.ts';
 import { chainIdOf, digestOf, hexOf } from '../spec/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import type { ImageFormat } from '../spec/media-type.ts';
-import type { StepInput } from '../store/step-table.ts';
-import type { BuildCache, StepKey } from './build-cache.ts';
+import type { BuildCache, KeyedStep, Lookup, Resolved } from './build-cache.ts';
+import type { BuildTrace } from './build-trace.ts';
+import { explainMiss } from './explain-miss.ts';
 import { layOver, makeLinkedLayer } from './linked-layer.ts';
 import { inPhase } from './phase.ts';
+import type { PreparedStep } from './prepared-step.ts';
 import type { LayerState, StageRoot } from './stage-root.ts';
-import type { FileStep, StepActions } from './step-actions.ts';
-import { configInputs, stepKey } from './step-inputs.ts';
+import type { StepActions } from './step-actions.ts';
+import { configInputs, type FileStep, isFileStep, isLinked, timeInputs } from './step-inputs.ts';
 
 /** What a stage came to. */
 export interface StageResult {
@@ -44,6 +47,7 @@ export interface StageBuildOptions {
   readonly format: ImageFormat;
   readonly times: ImageTimes;
   readonly cache: BuildCache;
+  readonly trace: BuildTrace;
   /** Of what the stage stands on. */
   readonly history: readonly HistoryEntry[];
   /** `FROM name` in history comments; undefined for scratch. */
@@ -58,6 +62,9 @@ export interface StageBuildOptions {
   readonly onCommit: (() => void) | undefined;
 }
 
+/** Does the work of a step in a mounted root filesystem. */
+type Act = (rootPath: string) => Promise<ContentSummary | undefined>;
+
 interface Progress {
   state: StageState;
   history: HistoryEntry[];
@@ -71,8 +78,6 @@ interface Progress {
 export class StageBuild {
   readonly #o: StageBuildOptions;
   readonly #progress: Progress;
-  /** Of the step that runs; undefined while it is not known, and for steps that are not remembered. */
-  #key: StepKey | undefined;
 
   constructor(o: StageBuildOptions) {
     this.#o = o;
@@ -99,19 +104,18 @@ export class StageBuild {
     const number = index + 2;
     const total = evaluated.steps.length + 1;
     const isLast = number === total;
-    const id = `${this.#o.id}.${number}`;
+    const id = this.#stepId(index);
     this.#line(number, total, step.stepText);
     engine.emit({ type: 'step-started', step: id, name: step.stepText, at: Date.now() });
     let outcome: StepOutcome = 'failed';
-    this.#key = undefined;
     try {
-      outcome = await (layers ? this.#remembered(step, after, id, isLast) : this.#plain(step, after, id, isLast));
+      outcome = await (layers ? this.#remembered(step, after, index, isLast) : this.#plain(step, after, id, isLast));
     } catch (error) {
       // What ends because another step failed has not failed itself.
       if (engine.signal?.aborted === true) outcome = 'canceled';
       throw stepFailure(error, step);
     } finally {
-      engine.emit({ type: 'step-finished', step: id, outcome, at: Date.now(), ...this.#keyFacts(outcome) });
+      engine.emit({ type: 'step-finished', step: id, outcome, at: Date.now(), ...this.#keyFacts(index) });
     }
   }
 
@@ -123,8 +127,8 @@ export class StageBuild {
       case 'run':
       case 'copy':
       case 'add': {
-        const act = (await this.#prepare(step, id, false)).act;
-        text = isLinked(step) ? await this.#layOver(act) : await act(await this.#writable(id));
+        const { act } = await this.#prepare(step, id);
+        text = historyText(step, await (isLinked(step) ? this.#layOver(act) : act(await this.#writable(id))));
         this.#progress.isTouched = true;
         break;
       }
@@ -141,98 +145,110 @@ export class StageBuild {
   }
 
   /** A linked copy is made apart all the same: what is below must not steer it. */
-  async #layOver(act: (rootPath: string) => Promise<string>): Promise<string> {
+  async #layOver(act: Act): Promise<ContentSummary | undefined> {
     const { engine, root, times } = this.#o;
-    const { layer, text } = await makeLinkedLayer(engine, times.layer, act);
+    const { layer, content } = await makeLinkedLayer(engine, times.layer, act);
     await layOver(engine, layer.diffId, await root.writable());
-    return text;
+    return content;
   }
 
   /** A layer for each step that touches files, each looked up before it is run. */
-  async #remembered(step: Step, next: StageState, id: string, isLast: boolean): Promise<'ran' | 'cached'> {
-    const outcome =
-      step.kind === 'run' || step.kind === 'copy' || step.kind === 'add' || step.kind === 'workdir'
-        ? await this.#rememberedLayer(step, next, id)
-        : await this.#rememberedConfig(step, next);
-    if (outcome === 'ran') this.#progress.isCached = false;
+  async #remembered(step: Step, next: StageState, index: number, isLast: boolean): Promise<'ran' | 'cached'> {
+    const { root } = this.#o;
+    const resolved = isFileStep(step)
+      ? await this.#rememberedLayer(step, index)
+      : await this.#rememberedConfig(step, index);
+    const { result, isFresh } = resolved;
+    const { layer } = result;
+    if (layer !== undefined && isLinked(step)) {
+      // The same layer on every base; it is unpacked on this one only if something reads it there.
+      root.adopt(layer, undefined, chainIdOf(root.state.chain, layer.diffId));
+    } else if (layer !== undefined && !isFresh) {
+      root.adopt(layer, result.snapshot as never, result.chain);
+    }
+    const text = historyText(step, result.content);
+    this.#progress.history.push(this.#entry(text, layer === undefined, true, result.created));
+    this.#progress.state = next;
+    if (isFresh) this.#progress.isCached = false;
     const imageId = isLast ? this.#o.identify(this.#config()) : this.#imageId();
     this.#progress.lastId = imageId;
-    if (outcome === 'cached') this.#say(`--> Using cache ${imageId}`);
+    if (!isFresh) this.#say(`--> Using cache ${imageId}`);
     if (!isLast) this.#sayId(imageId);
-    return outcome;
+    return isFresh ? 'ran' : 'cached';
   }
 
-  async #rememberedConfig(
-    step: Exclude<Step, { kind: 'run' | 'copy' | 'add' | 'workdir' }>,
-    next: StageState,
-  ): Promise<'ran' | 'cached'> {
-    const { cache, root } = this.#o;
-    const key = stepKey([
-      ...configInputs(this.#progress.state.config, root.state.chain),
-      { name: 'instruction', value: step.createdBy },
-      ...this.#timeInputs(),
-    ]);
-    this.#key = key;
-    const { result, isFresh } = await cache.resolve(key, async () => ({
+  #rememberedConfig(step: Exclude<Step, FileStep>, index: number): Promise<Resolved> {
+    const inputs = configInputs(this.#progress.state.config, this.#o.root.state.chain, step.createdBy);
+    const keyed: KeyedStep = {
+      text: step.stepText,
+      quick: undefined,
+      reads: async () => ({ inputs: [...inputs, ...timeInputs(this.#o.times)], lists: [] }),
+    };
+    return this.#resolve(keyed, index, async () => ({
       layer: undefined,
       snapshot: undefined,
       chain: undefined,
-      history: this.#entry(step.createdBy, true, true),
+      created: this.#o.times.now(),
     }));
-    this.#progress.state = next;
-    this.#progress.history.push(result.history);
-    return isFresh ? 'ran' : 'cached';
   }
 
-  async #rememberedLayer(step: FileStep, next: StageState, id: string): Promise<'ran' | 'cached'> {
-    const { cache, root } = this.#o;
-    const { inputs, act } = await this.#prepare(step, id, true);
-    const key: StepKey = stepKey([...inputs, ...this.#timeInputs()]);
-    this.#key = key;
-    if (isLinked(step)) return this.#rememberedLink(key, act, next);
-    const { result, isFresh } = await cache.resolve(key, async () => {
-      const text = await act(await this.#writable(id));
+  async #rememberedLayer(step: FileStep, index: number): Promise<Resolved> {
+    const { engine, root, times } = this.#o;
+    const id = this.#stepId(index);
+    const { prepared, act } = await this.#prepare(step, id);
+    const keyed: KeyedStep = {
+      text: step.stepText,
+      quick: prepared.quick === undefined ? undefined : [...prepared.quick, ...timeInputs(times)],
+      reads: async () => {
+        const { inputs, lists } = await this.#phase('prepare', id, () => prepared.reads());
+        return { inputs: [...inputs, ...timeInputs(times)], lists };
+      },
+    };
+    return this.#resolve(keyed, index, async () => {
+      if (isLinked(step)) {
+        const { content, ...made } = await makeLinkedLayer(engine, times.layer, act);
+        return { ...made, created: times.now(), ...(content === undefined ? {} : { content }) };
+      }
+      const content = await act(await this.#writable(id));
       const layer = await this.#phase('seal', id, () => root.seal(step.kind !== 'workdir'));
       const { snapshot, chain } = root.state;
-      return { layer, snapshot, chain, history: this.#entry(text, layer === undefined, true) };
+      return { layer, snapshot, chain, created: times.now(), ...(content === undefined ? {} : { content }) };
     });
-    if (!isFresh && result.layer !== undefined) root.adopt(result.layer, result.snapshot as never, result.chain);
-    // Which directory is made is in the key, how the line is written is not.
-    const own = step.kind === 'workdir' ? { created_by: step.createdBy } : {};
-    this.#progress.history.push({ ...result.history, ...own });
-    this.#progress.state = next;
-    return isFresh ? 'ran' : 'cached';
   }
 
-  /** The layer is the same on every base; it is unpacked on this one only if something reads it there. */
-  async #rememberedLink(
-    key: StepKey,
-    act: (rootPath: string) => Promise<string>,
-    next: StageState,
-  ): Promise<'ran' | 'cached'> {
-    const { engine, cache, root, times } = this.#o;
-    const { result, isFresh } = await cache.resolve(key, async () => {
-      const { text, ...made } = await makeLinkedLayer(engine, times.layer, act);
-      return { ...made, history: this.#entry(text, false, false) };
-    });
-    const { comment: _, ...made } = result.history;
-    const comment = this.#comment(this.#o.baseName);
-    root.adopt(result.layer!, undefined, chainIdOf(root.state.chain, result.layer!.diffId));
-    this.#progress.history.push({ ...made, ...(comment === undefined ? {} : { comment }) });
-    this.#progress.state = next;
-    return isFresh ? 'ran' : 'cached';
+  /** Looks a step up, runs it if need be, and notes for the trace what came of it and why. */
+  async #resolve(keyed: KeyedStep, index: number, make: () => Promise<StepResult>): Promise<Resolved> {
+    const { engine, cache, trace, evaluated } = this.#o;
+    const stage = evaluated.stage.index;
+    const missed = (found: Lookup): void => {
+      // Until it ends it counts as failed: what fails tells nobody.
+      const causes = explainMiss(engine, trace, stage, index, found);
+      trace.note(stage, index, { outcome: 'failed', key: found.key, causes });
+    };
+    let resolved: Resolved;
+    try {
+      resolved = await cache.resolve(keyed, make, missed);
+    } catch (error) {
+      if (engine.signal?.aborted === true) trace.forget(stage, index);
+      throw error;
+    }
+    const { key, isFresh, savedAt } = resolved;
+    const causes = trace.outcome(stage, index)?.causes ?? [];
+    trace.note(stage, index, isFresh ? { outcome: 'ran', key, causes } : { outcome: 'hit', key, causes: [], savedAt });
+    return resolved;
   }
 
-  /** Finds what the step reads. Its `act` tells how long it took. */
-  async #prepare(
-    step: FileStep,
-    id: string,
-    keyed: boolean,
-  ): Promise<{ readonly inputs: readonly StepInput[]; readonly act: (rootPath: string) => Promise<string> }> {
+  #stepId(index: number): string {
+    return `${this.#o.id}.${index + 2}`;
+  }
+
+  /** Finds out what the step reads. `act` tells how long it took. */
+  async #prepare(step: FileStep, id: string): Promise<{ readonly prepared: PreparedStep; readonly act: Act }> {
     const { actions, root } = this.#o;
-    const { inputs, act } = await this.#phase('prepare', id, () => actions.prepare(step, root, keyed));
+    const below = { chain: root.state.chain, snapshot: () => root.snapshot() };
+    const prepared = await this.#phase('prepare', id, () => actions.prepare(step, below));
     const phase = step.kind === 'run' ? 'run' : 'copy';
-    return { inputs, act: (rootPath) => this.#phase(phase, id, () => act(rootPath, id)) };
+    return { prepared, act: (rootPath) => this.#phase(phase, id, () => prepared.act(rootPath, id)) };
   }
 
   async #writable(id: string): Promise<string> {
@@ -246,24 +262,18 @@ export class StageBuild {
   }
 
   /** What a display wants to know of the step's key. */
-  #keyFacts(outcome: StepOutcome): { readonly key?: string; readonly missed?: string } {
-    if (this.#key === undefined) return {};
-    const missed = outcome === 'cached' ? undefined : this.#o.cache.explainMiss(this.#key);
-    return { key: this.#key.digest, ...(missed === undefined ? {} : { missed }) };
+  #keyFacts(index: number): { readonly key?: string; readonly missed?: string } {
+    const { outcome, key, causes } = this.#o.trace.outcome(this.#o.evaluated.stage.index, index) ?? {};
+    const missed = outcome === 'hit' ? undefined : causes?.[0]?.text;
+    return { ...(key === undefined ? {} : { key }), ...(missed === undefined ? {} : { missed }) };
   }
 
-  /** Forced times are part of a layer's bytes and of history. */
-  #timeInputs(): { name: string; value: string }[] {
-    const { times } = this.#o;
-    return times.fixed ? [{ name: 'time', value: JSON.stringify([times.now(), times.layer]) }] : [];
-  }
-
-  #entry(text: string, isEmpty: boolean, commented: boolean): HistoryEntry {
-    const { times, baseName } = this.#o;
+  #entry(text: string, isEmpty: boolean, commented: boolean, created = this.#o.times.now()): HistoryEntry {
+    const { baseName } = this.#o;
     const comment = commented ? this.#comment(baseName) : undefined;
     const author = this.#progress.state.config.author;
     return {
-      created: times.now(),
+      created,
       created_by: text,
       ...(author === undefined || author === '' ? {} : { author }),
       ...(comment === undefined ? {} : { comment }),
@@ -307,8 +317,17 @@ export class StageBuild {
   }
 }
 
-function isLinked(step: Step): boolean {
-  return (step.kind === 'copy' || step.kind === 'add') && step.link;
+/** Text of the history entry. @param content what a COPY or ADD copied */
+function historyText(step: Step, content: ContentSummary | undefined): string {
+  switch (step.kind) {
+    case 'run':
+      return step.createdBy();
+    case 'copy':
+    case 'add':
+      return step.createdBy(content ?? { kind: 'empty', hex: '' });
+    default:
+      return step.createdBy;
+  }
 }
 
 /** Says which step it was; the first line is the one Buildah's users know. */

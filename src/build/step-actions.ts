@@ -15,20 +15,21 @@ import type { SecretSource } from '../container/secret-source.ts';
 import type { SshAgent } from '../container/ssh-agent.ts';
 import type { StatCache } from '../container/stat-cache.ts';
 import type { RunDefaults } from '../container/working-container.ts';
-import type { AddStep, CopyStep, RunStep, StepMount, WorkdirStep } from '../dockerfile/step.ts';
+import type { RunStep, StepMount, WorkdirStep } from '../dockerfile/step.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { resolveUser } from '../run/user.ts';
+import { digestOf } from '../spec/digest.ts';
 import type { NetworkMode, RunMount } from '../spec/process-spec.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
 import type { StepInput } from '../store/step-table.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
-import { prepareCopy } from './copy-action.ts';
-import type { Origin, Origins } from './origins.ts';
-import type { PreparedStep } from './prepared-step.ts';
+import { prepareCopy, shownPath } from './copy-action.ts';
+import type { Origins } from './origins.ts';
+import type { Below, PreparedStep } from './prepared-step.ts';
 import type { StageRoot } from './stage-root.ts';
-import { filesystemInput, runInputs } from './step-inputs.ts';
+import { type FileList, type FileStep, filesystemInput, runInputs } from './step-inputs.ts';
 
 export interface StepActionOptions {
   readonly engine: Engine;
@@ -50,8 +51,7 @@ export interface StepActionOptions {
   readonly certDir: string | undefined;
 }
 
-/** Steps that touch files. */
-export type FileStep = RunStep | CopyStep | AddStep | WorkdirStep;
+const contentOfMount = (index: number): string => `content of mount ${index + 1}`;
 
 export class StepActions implements AsyncDisposable {
   readonly #o: StepActionOptions;
@@ -62,30 +62,31 @@ export class StepActions implements AsyncDisposable {
     this.#o = o;
   }
 
-  /** @param keyed whether the inputs are needed; without, nothing is read twice */
-  prepare(step: FileStep, root: StageRoot, keyed: boolean): Promise<PreparedStep> {
+  prepare(step: FileStep, below: Below): Promise<PreparedStep> {
     switch (step.kind) {
       case 'run':
-        return this.#prepareRun(step, root, keyed);
+        return this.#prepareRun(step, below.chain);
       case 'workdir':
-        return Promise.resolve(this.#prepareWorkdir(step, root));
+        return Promise.resolve(this.#prepareWorkdir(step, below.chain));
       default:
-        return prepareCopy({ ...this.#o, rootOf: (path) => this.#rootOf(path) }, step, root, keyed);
+        return prepareCopy({ ...this.#o, rootOf: (path) => this.#rootOf(path) }, step, below);
     }
   }
 
   // --- WORKDIR
 
-  #prepareWorkdir(step: WorkdirStep, root: StageRoot): PreparedStep {
+  #prepareWorkdir(step: WorkdirStep, chain: string | undefined): PreparedStep {
+    const inputs = [
+      filesystemInput(chain),
+      { name: 'directory', value: step.path },
+      { name: 'owner', value: step.owner },
+    ];
     return {
-      inputs: [
-        filesystemInput(root.state.chain),
-        { name: 'directory', value: step.path },
-        { name: 'owner', value: step.owner },
-      ],
+      quick: undefined,
+      reads: async () => ({ inputs, lists: [] }),
       act: async (rootPath) => {
         makeDirectory(rootPath, step);
-        return step.createdBy;
+        return undefined;
       },
     };
   }
@@ -106,14 +107,23 @@ export class StepActions implements AsyncDisposable {
 
   // --- RUN
 
-  async #prepareRun(written: RunStep, root: StageRoot, keyed: boolean): Promise<PreparedStep> {
+  async #prepareRun(written: RunStep, chain: string | undefined): Promise<PreparedStep> {
     refuseUnsupported(written, this.#o.run.network);
     const step = this.#withMounts(written);
     this.#o.forecast.runs -= 1;
-    const mounted = keyed ? await this.#mountedContent(step) : [];
+    const inputs = (mounted: readonly StepInput[]): StepInput[] =>
+      runInputs(step, chain, this.#o.platform, this.#o.run, mounted);
+    const known = await this.#knownMounts(step);
     return {
-      inputs: runInputs(step, root.state.chain, this.#o.platform, mounted),
-      act: (rootPath, id) => this.#run(step, rootPath, id),
+      quick: known === undefined ? undefined : inputs(known),
+      reads: async () => {
+        const lists = await this.#mountedContent(step);
+        return { inputs: inputs(lists.map(({ name, digest }) => ({ name, value: digest }))), lists };
+      },
+      act: async (rootPath, id) => {
+        await this.#run(step, rootPath, id);
+        return undefined;
+      },
     };
   }
 
@@ -129,23 +139,35 @@ export class StepActions implements AsyncDisposable {
     return { ...step, mounts: [...step.mounts, ...added] };
   }
 
-  /** What bind mounts show, by content. */
-  async #mountedContent(step: RunStep): Promise<StepInput[]> {
+  /** What tells the content of all bind mounts apart without reading it. */
+  async #knownMounts(step: RunStep): Promise<StepInput[] | undefined> {
     const inputs: StepInput[] = [];
     for (const [i, mount] of step.mounts.entries()) {
       if (mount.type !== 'bind') continue;
-      const origin = await this.#o.origins.get(mount.content);
-      const name = `content of mount ${i + 1}`;
-      if (origin.identity !== undefined) {
-        inputs.push({ name, value: origin.identity });
-        continue;
-      }
-      inputs.push({ name, value: await this.#contentBelow(origin, mount.source) });
+      const value = await this.#o.origins.identify(mount.content);
+      if (value === undefined) return undefined;
+      inputs.push({ name: contentOfMount(i), value });
     }
-    return inputs;
+    return inputs.length === 0 ? undefined : inputs;
   }
 
-  async #contentBelow(origin: Origin, source: string): Promise<string> {
+  /** What bind mounts show, by content. */
+  async #mountedContent(step: RunStep): Promise<FileList[]> {
+    const found: FileList[] = [];
+    for (const [i, mount] of step.mounts.entries()) {
+      if (mount.type !== 'bind') continue;
+      found.push({ name: contentOfMount(i), ...(await this.#contentBelow(mount)) });
+    }
+    return found;
+  }
+
+  async #contentBelow(mount: StepMount & { readonly type: 'bind' }): Promise<Omit<FileList, 'name'>> {
+    const origin = await this.#o.origins.get(mount.content);
+    const { source } = mount;
+    // The digest of a whole root is that of its layers.
+    if (origin.identity !== undefined && /^[/.]*$/.test(source)) {
+      return { digest: digestOf(origin.identity), sources: [], records: undefined };
+    }
     const sources = await resolveSources({
       root: this.#rootOf(origin.path),
       rootName: origin.name,
@@ -154,14 +176,15 @@ export class StepActions implements AsyncDisposable {
       allowWildcard: false,
       signal: this.#o.engine.signal,
     });
-    const { digest } = await digestSources(sources, {
+    const { digest, records } = await digestSources(sources, {
       cache: this.#o.statCache(),
       preserveOwnership: true,
+      keepRecords: true,
     });
-    return digest;
+    return { digest, sources: sources.map(shownPath), records };
   }
 
-  async #run(step: RunStep, rootPath: string, id: string): Promise<string> {
+  async #run(step: RunStep, rootPath: string, id: string): Promise<void> {
     const { engine, run } = this.#o;
     const origins: MountOrigins<StepMount> = {
       open: (mount) => this.#pathOf(mount),
@@ -188,7 +211,7 @@ export class StepActions implements AsyncDisposable {
       io: { stdin: 'ignore', stdout: output('stdout'), stderr: output('stderr') },
     };
     const status = await runProcess(engine, request);
-    if (status.kind === 'exited' && status.code === 0) return step.createdBy();
+    if (status.kind === 'exited' && status.code === 0) return;
     const words = status.kind === 'exited' ? `exit status ${status.code}` : `killed by ${status.signal}`;
     throw new BuilderError('step.failed', `while running runtime: ${words}`, {
       span: step.span,

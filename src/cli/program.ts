@@ -65,6 +65,25 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./commands/check.ts')).check,
   }),
   row({
+    name: 'why',
+    summary: 'Say why the last build ran the steps it ran',
+    usage: '[STEP]',
+    description:
+      'Tells of every step of the last build of a context whether it came from the cache, and of the others what was ' +
+      'different. STEP is a number, STAGE.NUMBER, or words of its line.',
+    positionals: words(0, 1, undefined, TOO_MANY),
+    interspersed: true,
+    options: [
+      option('--context str PLACE', 'the context of the build; default the working directory', {
+        complete: 'directory',
+      }),
+      option('-f,--file str FILE', 'its Containerfile, where several were built', { complete: 'file' }),
+      option('--format str FORMAT', 'text or json', { choices: ['text', 'json'], default: 'text' }),
+    ],
+    examples: ['why', 'why 4', 'why build.3', "why 'npm ci'", 'why --format json'],
+    load: async () => (await import('./commands/why.ts')).why,
+  }),
+  row({
     name: 'from',
     summary: 'Make a working container from an image',
     usage: 'IMAGE',

@@ -20,11 +20,14 @@ export type ContentKind = 'file' | 'dir' | 'multi' | 'empty';
 export interface ContentSummary extends Readonly<PassTotals> {
   readonly digest: Digest;
   readonly kind: ContentKind;
+  /** What was hashed, in pieces; undefined unless asked for, or when it is too much. */
+  readonly records: readonly string[] | undefined;
 }
 
 export interface DigestOptions extends CopyRulesOptions, Cancellable {
   /** Files it knows are not read; what is read is remembered in it. The caller saves it. */
   readonly cache?: StatCache | undefined;
+  readonly keepRecords?: boolean | undefined;
 }
 
 export async function digestSources(
@@ -32,7 +35,7 @@ export async function digestSources(
   o: DigestOptions = {},
 ): Promise<ContentSummary> {
   const rules = copyRules(o);
-  const digest = new TreeDigest();
+  const digest = new TreeDigest({ keep: o.keepRecords });
   const pass = new TreePass({
     attributesOf: rules.attributesOf,
     digest,
@@ -50,7 +53,8 @@ export async function digestSources(
       await pass.children(source.entry, fd, path, undefined);
     });
   }
-  return { ...pass.totals, digest: digest.digest(), kind: kindOf(sources) };
+  const total = digest.digest();
+  return { ...pass.totals, digest: total, kind: kindOf(sources), records: digest.records };
 }
 
 /** How the top of a source is called in the digest: sources are told apart by position, files also by name. */

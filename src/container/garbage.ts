@@ -2,7 +2,7 @@
  * Deleting what nothing refers to. Roots are image records, working containers and remembered build steps; everything
  * they reach stays. Runs only while no other process has the store open, so whatever somebody is about to name is safe.
  */
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -11,6 +11,7 @@ import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageIndex, Manifest } from '../spec/manifest.ts';
 import { isIndex } from '../spec/media-type.ts';
 import { isHalfWritten } from '../store/atomic-file.ts';
+import { TraceTable } from '../store/trace-table.ts';
 import { DownloadCache } from './download-cache.ts';
 import type { Engine } from './engine.ts';
 
@@ -30,14 +31,17 @@ export function collectGarbage(engine: Engine, o: SweepOptions = {}): Promise<nu
     await sweepSnapshots(engine, live);
     new DownloadCache(engine.store.paths.cache).sweep(o.forgetSteps === true ? 0 : STEP_AGE_MS);
     sweepHalfWritten(engine);
+    engine.store.contentLists.retain(live.lists);
     return sweepFiles(engine, live);
   });
 }
 
 function forgetSteps(engine: Engine, olderThanMs: number): void {
-  for (const { key, changedAt } of [...engine.store.steps.list()]) {
-    if (Date.now() - changedAt >= olderThanMs) engine.store.steps.delete(key);
+  const { steps } = engine.store;
+  for (const { key, usedAt } of [...steps.keys()]) {
+    if (Date.now() - usedAt >= olderThanMs) steps.delete(key);
   }
+  new TraceTable(join(engine.store.paths.cache, 'builds'), 0).deleteBefore(Date.now() - STEP_AGE_MS);
 }
 
 interface Live {
@@ -45,11 +49,13 @@ interface Live {
   readonly layers: Set<DiffId>;
   readonly chains: Set<ChainId>;
   readonly snapshots: Set<SnapshotId>;
+  /** Digests of copies whose files are listed. */
+  readonly lists: Set<Digest>;
 }
 
 async function findLive(engine: Engine): Promise<Live> {
   const { store } = engine;
-  const live: Live = { blobs: new Set(), layers: new Set(), chains: new Set(), snapshots: new Set() };
+  const live: Live = { blobs: new Set(), layers: new Set(), chains: new Set(), snapshots: new Set(), lists: new Set() };
   for (const image of store.images.list()) markManifest(engine, live, image.manifest);
   for (const container of store.containers.list()) {
     markStack(engine, live, container.baseLayers, container.baseConfig?.rootfs.diff_ids ?? []);
@@ -61,6 +67,7 @@ async function findLive(engine: Engine): Promise<Live> {
     if (layer !== undefined) live.layers.add(layer.diffId);
     if (chain !== undefined) live.chains.add(chain);
     if (snapshot !== undefined) live.snapshots.add(snapshot as SnapshotId);
+    for (const { digest } of record.lists ?? []) live.lists.add(digest);
   }
   return live;
 }
@@ -122,9 +129,21 @@ async function sweepSnapshots(engine: Engine, live: Live): Promise<void> {
   for (const { id } of order) await snapshots.removeSealed(id);
 }
 
+/** Below `cache`, made when they are first needed. */
+const CACHE_FOLDERS = ['lists', 'builds'];
+
 /** Files a killed program was about to put in place; nobody else has the store open, so nobody is writing them now. */
 function sweepHalfWritten({ store: { paths } }: Engine): void {
-  for (const folder of [paths.base, paths.layers, paths.chains, paths.steps, paths.containers, paths.cache]) {
+  for (const folder of [
+    paths.base,
+    paths.layers,
+    paths.chains,
+    paths.steps,
+    paths.containers,
+    paths.cache,
+    ...CACHE_FOLDERS.map((name) => join(paths.cache, name)),
+  ]) {
+    if (!existsSync(folder)) continue;
     for (const name of readdirSync(folder)) {
       if (isHalfWritten(name)) rmSync(join(folder, name), { force: true });
     }

@@ -1,8 +1,9 @@
 /** Fetching images from registries and other places into the store. */
 import { copyImage } from '../image/copy.ts';
+import { type ReadImage, readImage } from '../image/read-image.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
 import { splitLocation } from '../image/transport/transport.ts';
-import { aliasOf, pullSources, resolveShortName } from '../registry/image-source.ts';
+import { aliasOf, type ImageSource, pullSources, resolveShortName } from '../registry/image-source.ts';
 import { openRepository } from '../registry/repository.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -21,6 +22,12 @@ import type { PulledImage } from './pull.ts';
 import { type FailedPull, pullFailure } from './pull-failure.ts';
 import { registriesConf } from './short-names.ts';
 import type { PullOptions } from './verb-options.ts';
+
+export interface PeekedImage {
+  readonly image: ReadImage;
+  /** Full name; '' for none. */
+  readonly name: string;
+}
 
 /** Pulls every tag of a repository. @throws `usage.invalid` for a name with a tag or another transport */
 export async function listTags(engine: Engine, image: string, o: PullOptions): Promise<string[]> {
@@ -42,12 +49,47 @@ export async function listTags(engine: Engine, image: string, o: PullOptions): P
 }
 
 /** @throws the errors of the registry; of several places tried, all are named */
-export async function pullFromRegistry(
+export function pullFromRegistry(
   engine: Engine,
   location: string,
   local: PulledImage | undefined,
   o: PullOptions,
 ): Promise<PulledImage> {
+  return fromFirstPlace(engine, location, o, (name, { reference, insecure }) =>
+    pullReference(engine, name, reference, insecure, local, o),
+  );
+}
+
+/** Manifest and config of an image of a registry; nothing is stored. */
+export function peekInRegistry(engine: Engine, location: string, o: PullOptions): Promise<PeekedImage> {
+  return fromFirstPlace(engine, location, o, (name, { reference: place, insecure }) =>
+    withRepository(engine, place, insecure, o, async (repository) => {
+      const wanted = place.digest ?? place.tag ?? 'latest';
+      const image = await readImage(repository, wanted, o.platform ?? hostPlatform(), engine.signal);
+      return { image, name: formatReference(name) };
+    }),
+  );
+}
+
+/** As `peekInRegistry`, for what another transport names. */
+export async function peekInTransport(engine: Engine, image: string, o: PullOptions): Promise<PeekedImage> {
+  const { transport, location } = parseImageName(image);
+  await using place = await openTransport(transport!, location, 'read', {
+    registry: { ...o, env: engine.env },
+    registriesConf: registriesConf(engine),
+    signal: engine.signal,
+  });
+  const name = nameInPlace(location, place) ?? '';
+  return { image: await readImage(place, '', o.platform ?? hostPlatform(), engine.signal), name };
+}
+
+/** Tries every place a name may mean, in order. */
+async function fromFirstPlace<R>(
+  engine: Engine,
+  location: string,
+  o: PullOptions,
+  act: (name: QualifiedReference, source: ImageSource) => Promise<R>,
+): Promise<R> {
   const conf = registriesConf(engine);
   const reference = parseReference(location);
   const alias = aliasOf(reference, conf);
@@ -60,7 +102,7 @@ export async function pullFromRegistry(
       engine.emit({ type: 'note', text: `Trying to pull ${formatReference(name)}...` });
     for (const source of pullSources(name, conf)) {
       try {
-        return await pullReference(engine, name, source.reference, source.insecure, local, o);
+        return await act(name, source);
       } catch (error) {
         engine.signal?.throwIfAborted();
         failures.push({ place: source.reference, isMirror: source.isMirror, error });

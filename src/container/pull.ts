@@ -11,7 +11,7 @@ import { hostPlatform, platformScore } from '../spec/platform.ts';
 import { formatReference, parseReference, withDefaultTag } from '../spec/reference.ts';
 import type { ImageRecord } from '../store/image-table.ts';
 import type { Engine } from './engine.ts';
-import { findImage, loadImage } from './local-image.ts';
+import { findImage, type LocalImage, loadImage } from './local-image.ts';
 import type { PullOptions } from './verb-options.ts';
 
 export interface PulledImage {
@@ -47,6 +47,32 @@ export async function pullImage(engine: Engine, image: string, o: PullOptions = 
     throw new BuilderError('image.not-known', `${image}: image not known, and pulling is switched off`);
   if (IMAGE_ID.test(location)) throw new BuilderError('image.not-known', `${image}: image not known`);
   return (await import('./pull-remote.ts')).pullFromRegistry(engine, location, local, { ...o, policy });
+}
+
+/** An image by name, the local one where the policy allows it, else read where it is; nothing is stored. */
+export async function peekImage(
+  engine: Engine,
+  image: string,
+  o: PullOptions = {},
+): Promise<{ readonly image: LocalImage; readonly name: string }> {
+  const { transport, location } = parseImageName(image);
+  const policy = o.policy ?? 'missing';
+  const isElsewhere = transport !== undefined && transport !== 'docker';
+  const local = isElsewhere ? undefined : await localImage(engine, location, o);
+  if (local !== undefined && (policy === 'missing' || policy === 'never' || local.name === '')) {
+    return { image: loadImage(engine, local.record), name: local.name };
+  }
+  if (!isElsewhere && (policy === 'never' || IMAGE_ID.test(location))) {
+    throw new BuilderError('image.not-known', `${image}: image not known`);
+  }
+  const remote = await import('./pull-remote.ts');
+  const peeked = isElsewhere
+    ? await remote.peekInTransport(engine, image, o)
+    : await remote.peekInRegistry(engine, location, o);
+  const { descriptor, manifest, config } = peeked.image;
+  const record = { id: hexOf(manifest.config.digest), names: [], manifest: descriptor, created: config.created ?? '' };
+  const found = { ...peeked.image, record, layers: manifest.layers, diffIds: config.rootfs.diff_ids };
+  return { image: found, name: peeked.name };
 }
 
 /** The stored image of that name, if it fits the platform asked for. */

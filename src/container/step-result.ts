@@ -1,6 +1,5 @@
 /** What a remembered build step left behind. */
 import type { ChainId, DiffId } from '../spec/digest.ts';
-import type { HistoryEntry } from '../spec/image-config.ts';
 
 export interface StepResult {
   /** The layer the step added; undefined when it added none. */
@@ -8,6 +7,8 @@ export interface StepResult {
   /** Snapshot and ChainID after the step; undefined while there is no layer at all. */
   readonly snapshot: string | undefined;
   readonly chain: ChainId | undefined;
-  /** The history entry of the step, with the time it really ran. */
-  readonly history: HistoryEntry;
+  /** When the step really ran: RFC 3339 with nanoseconds. */
+  readonly created: string;
+  /** What a COPY or ADD copied, as history names it. */
+  readonly content?: { readonly kind: 'file' | 'dir' | 'multi' | 'empty'; readonly hex: string };
 }

@@ -217,6 +217,10 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   /** Commit and look up each step. */
   readonly layers?: boolean;
   readonly noCache?: boolean;
+  /** Steps remembered for longer are run again; 0 reuses nothing. */
+  readonly cacheTtlMs?: number;
+  /** Ends with the event `explained`. */
+  readonly explain?: boolean;
   readonly jobs?: number;
   readonly skipUnusedStages?: boolean;
   /** The machine's own when empty. One image is built for each. */
@@ -266,6 +270,14 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   readonly forceRm?: boolean;
   /** false is refused: builds make no working containers that could be kept. */
   readonly rm?: boolean;
+}
+
+/** Which build to explain: the last one of this context, and of this Dockerfile where several were built with it. */
+export interface WhyOptions {
+  /** Directory or URL; default the working directory. */
+  readonly context?: string;
+  /** `-` for standard input. */
+  readonly file?: string;
 }
 
 /** One image of a build. */

@@ -141,7 +141,7 @@ const endKey = (stage: number): string => `${stage}.end`;
 const stepKeyOf = (stage: number, index: number): string => `${stage}.${index + 2}`;
 
 /** Other stages whose files a step reads. */
-function readStages(step: Step): number[] {
+export function readStages(step: Step): number[] {
   const sources: (Source | undefined)[] =
     step.kind === 'copy' ? [step.from] : step.kind === 'run' ? step.mounts.map(({ content }) => content) : [];
   return sources.flatMap((source) => (source?.kind === 'stage' ? [source.index] : []));

@@ -63,6 +63,7 @@ export const ERROR_CODES = {
   // build
   'context.invalid': 'The build context cannot be used.',
   'build.failed': 'A step of the build failed.',
+  'build.not-known': 'No build of that context and Dockerfile is remembered.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,6 +1,7 @@
 /** What happens, as data. Displays, logs, JSON and tests are readers of this stream. */
 import type { BuildTimings } from './build-timings.ts';
 import type { Diagnostic } from './diagnostic.ts';
+import type { BuildExplanation } from './explanation.ts';
 import type { Span } from './source-file.ts';
 import type { PhaseName, StepOutcome } from './step-phase.ts';
 
@@ -83,7 +84,7 @@ export type BuildEvent =
       readonly at: number;
       /** Digest of everything the step read; only steps that are remembered have one. */
       readonly key?: string;
-      /** Why nothing remembered fitted, where that is known and was asked for. */
+      /** Why a step that is remembered was run all the same: the first reason of several. */
       readonly missed?: string;
     }
   | {
@@ -101,6 +102,8 @@ export type BuildEvent =
   /** A sentence for the person, neither result nor error. */
   | { readonly type: 'note'; readonly text: string; readonly stage?: string }
   | { readonly type: 'warning'; readonly text: string; readonly code?: string; readonly stage?: string }
+  /** Why the steps of a build were run, when it was asked for; also after a failure. One for each platform. */
+  | { readonly type: 'explained'; readonly explanation: BuildExplanation }
   | { readonly type: 'diagnostic'; readonly diagnostic: Diagnostic };
 
 export type Emit = (event: BuildEvent) => void;

@@ -24,9 +24,19 @@ export interface CopyRecord {
 
 const FLUSH_CHARACTERS = 1 << 16;
 
+/** Half a million files; more would take memory for a sentence that nobody reads to its end. */
+const MOST_KEPT_CHARACTERS = 64 << 20;
+
 export class TreeDigest {
   readonly #hash = createHash('sha256').update('slipway-copy-1\0');
+  readonly #kept: string[] | undefined;
+  #keptLength = 0;
   #pending = '';
+
+  /** @param o keep: what was hashed can be asked for, to tell later what changed */
+  constructor(o: { readonly keep?: boolean | undefined } = {}) {
+    this.#kept = o.keep === true ? [] : undefined;
+  }
 
   add(r: CopyRecord): void {
     // NUL cannot occur in a name, so no two different trees give the same text.
@@ -37,7 +47,14 @@ export class TreeDigest {
 
   #flush(): void {
     this.#hash.update(this.#pending, 'latin1');
+    this.#keptLength += this.#pending.length;
+    if (this.#keptLength <= MOST_KEPT_CHARACTERS) this.#kept?.push(this.#pending);
     this.#pending = '';
+  }
+
+  /** The records in pieces, after `digest`; undefined when they were not kept or are too many to keep. */
+  get records(): readonly string[] | undefined {
+    return this.#keptLength <= MOST_KEPT_CHARACTERS ? this.#kept : undefined;
   }
 
   /** Ends it; nothing may be added afterwards. */

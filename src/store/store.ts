@@ -9,6 +9,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import { FileLock } from '../sys/file-lock.ts';
+import { ContentLists } from './content-lists.ts';
 import { ContentStore } from './content-store.ts';
 import { ImageTable } from './image-table.ts';
 import { LayerTable } from './layer-table.ts';
@@ -24,6 +25,8 @@ export class Store<ContainerRecord, StepResult> implements Disposable {
   readonly images: ImageTable;
   readonly containers: RecordDirectory<ContainerRecord>;
   readonly steps: StepTable<StepResult>;
+  /** Files that steps copied. */
+  readonly contentLists: ContentLists;
   #use: FileLock | undefined;
   #scratch: Scratch | undefined;
 
@@ -35,6 +38,7 @@ export class Store<ContainerRecord, StepResult> implements Disposable {
     this.images = new ImageTable(paths.images, paths.locks);
     this.containers = new RecordDirectory(paths.containers, paths.locks);
     this.steps = new StepTable(paths.steps);
+    this.contentLists = new ContentLists(join(paths.cache, 'lists'));
   }
 
   /** This process's temporary directory, made on first use. */

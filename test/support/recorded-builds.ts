@@ -1,5 +1,7 @@
 /** Event streams of builds with the times at which they came, for the displays to replay. */
+
 import type { BuildEvent, PlannedStage, PlannedStep } from '../../src/report/event.ts';
+import type { BuildExplanation } from '../../src/report/explanation.ts';
 
 export interface Recorded {
   /** Milliseconds since the beginning. */
@@ -90,6 +92,30 @@ function plannedOf(stages: readonly PlannedStage[]): PlannedStep[] {
 
 const NO_TIMINGS = { totalMs: 0, steps: [], phases: [], criticalPathMs: 0, overlap: 0 };
 
+const EXPLANATION: BuildExplanation = {
+  file: '/src/Dockerfile',
+  context: '/src',
+  platform: 'linux/amd64',
+  at: 0,
+  isDryRun: false,
+  stages: [
+    {
+      index: 0,
+      name: 'deps',
+      from: 'FROM node AS deps',
+      steps: [
+        { step: '0.2', text: 'WORKDIR /src', outcome: 'hit', savedAt: 0, causes: [] },
+        {
+          step: '0.3',
+          text: 'COPY package.json .',
+          outcome: 'ran',
+          causes: [{ kind: 'file', name: 'package.json', text: 'package.json changed' }],
+        },
+      ],
+    },
+  ],
+};
+
 /** Two stages side by side, the later one quicker; a pull, cached steps, wide characters, hostile output, warnings. */
 const SIDE_BY_SIDE: Recording = {
   name: 'side-by-side',
@@ -98,6 +124,7 @@ const SIDE_BY_SIDE: Recording = {
     { at: 0, event: { type: 'steps-planned', steps: plannedOf(TWO_STAGES) } },
     { at: 2850, event: { type: 'phase', phase: 'pull', step: '0.1', startedAt: 50, at: 2850 } },
     { at: 4300, event: { type: 'timings', timings: NO_TIMINGS } },
+    { at: 4300, event: { type: 'explained', explanation: EXPLANATION } },
     {
       at: 0,
       event: {

@@ -1,11 +1,14 @@
 /** `build`: an image from a Containerfile. */
 import { open } from 'node:fs/promises';
-import type { BuildOptions, BuildResult, BuildTimings } from '../../index.ts';
+import type { BuildExplanation, BuildOptions, BuildResult, BuildTimings } from '../../index.ts';
+import { cacheOptions } from '../cache-options.ts';
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
 import { compressionOptions, formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
+import { explanationText } from '../output/explanation-text.ts';
 import { logFileOutput } from '../output/log-file-output.ts';
 import type { Output } from '../output/output.ts';
+import { redactAll } from '../output/redact.ts';
 import { styleFor } from '../output/style.ts';
 import { timingsText } from '../output/timings-text.ts';
 import { platformList, pullPolicy, registryOptions } from '../registry-options.ts';
@@ -42,18 +45,27 @@ async function buildTo(
   const output = log === undefined ? {} : { output: log };
   const display = { mode, hidesIds, quiet: c.flags.on('quiet'), ...output };
   let timings: BuildTimings | undefined;
+  const explained: BuildExplanation[] = [];
   try {
     return await underReporter(c, display, async (reporter) => {
       await using builder = await c.open((event) => {
         if (event.type === 'timings') timings = event.timings;
+        if (event.type === 'explained') explained.push(event.explanation);
         reporter.emit(event);
       });
+      if (c.flags.on('dry-run')) {
+        const explanations = await builder.explainBuild(options);
+        reporter.finish();
+        tellExplanations(c, explanations, log ?? c.stdout);
+        return 0;
+      }
       const result = await builder.build(options);
       reporter.finish();
       await tellResult(c, result, hidesIds ? undefined : (log ?? c.stdout));
       return 0;
     });
   } finally {
+    if (mode !== 'json') tellExplanations(c, explained, log ?? c.stderr);
     // Programs had the event.
     if (timings !== undefined && mode !== 'json') tellTimings(c, timings, log ?? c.stderr);
   }
@@ -65,6 +77,15 @@ const LOG_COLUMNS = 120;
 function tellTimings(c: CommandContext, timings: BuildTimings, to: Output): void {
   const style = styleFor(to, c.env, c.flags.string('color'));
   to.write(timingsText(timings, { width: to.isTty ? to.columns : LOG_COLUMNS, style }));
+}
+
+function tellExplanations(c: CommandContext, explanations: readonly BuildExplanation[], to: Output): void {
+  const style = styleFor(to, c.env, c.flags.string('color'));
+  for (const explanation of explanations) {
+    const isJson = c.flags.string('explain') === 'json';
+    const width = to.isTty ? to.columns : undefined;
+    to.write(isJson ? `${JSON.stringify(redactAll(explanation))}\n` : explanationText(explanation, { style, width }));
+  }
 }
 
 async function tellResult(c: CommandContext, result: BuildResult, to: Output | undefined): Promise<void> {
@@ -112,7 +133,6 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       unsetAnnotations: 'unsetannotation',
     }),
     ...switches(c, {
-      layers: 'layers',
       noCache: 'no-cache',
       inheritLabels: 'inherit-labels',
       inheritAnnotations: 'inherit-annotations',
@@ -123,6 +143,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       stageLabels: 'stage-labels',
       timings: 'timings',
     }),
+    ...cacheOptions(c),
     ...(jobs === undefined ? {} : { jobs: jobs === 0 ? Number.POSITIVE_INFINITY : jobs }),
     ...(skipUnusedStages === undefined ? {} : { skipUnusedStages }),
     ...(policy === undefined ? {} : { pull: policy }),

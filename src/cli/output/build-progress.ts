@@ -73,6 +73,7 @@ export class BuildProgress {
       case 'steps-planned':
       case 'phase':
       case 'timings':
+      case 'explained':
       case 'note':
         return undefined;
     }

@@ -75,6 +75,7 @@ export class PlainReporter implements Reporter {
       case 'timings':
       case 'stage-finished':
       case 'build-finished':
+      case 'explained':
         return;
     }
   }

@@ -22,6 +22,7 @@ export function stageOfEvent(event: BuildEvent): string | undefined {
     case 'steps-planned':
     case 'timings':
     case 'build-finished':
+    case 'explained':
     case 'diagnostic':
       return undefined;
   }

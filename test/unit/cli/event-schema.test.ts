@@ -20,6 +20,7 @@ const SENT: Readonly<Record<BuildEvent['type'], true>> = {
   'step-finished': true,
   phase: true,
   timings: true,
+  explained: true,
   transfer: true,
   note: true,
   warning: true,
