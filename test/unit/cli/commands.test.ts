@@ -30,6 +30,22 @@ describe('build', () => {
     });
     return { ...out, options: out.calls[0] === undefined ? undefined : optionsOf(out.calls[0].args, 0) };
   };
+  it('hands on several platforms, annotations to leave out and the compression', async () => {
+    const { options, code } = await build([
+      ...['--platform', 'linux/amd64,linux/arm64', '--platform', 'linux/amd64'],
+      ...['--unsetannotation', 'x', '-D=false'],
+    ]);
+    assert.equal(code, 0);
+    const { platforms, unsetAnnotations, compression } = options ?? {};
+    assert.deepEqual(
+      { platforms, unsetAnnotations, compression },
+      {
+        platforms: ['amd64', 'arm64'].map((architecture) => ({ os: 'linux', architecture })),
+        unsetAnnotations: ['x'],
+        compression: 'gzip',
+      },
+    );
+  });
   it('hands every flag on', async () => {
     const { options, code, stdout, stderr } = await build(
       `-f A,B -t one -t two --target t --build-arg X=1 --build-context c=. --ignorefile i --label l=1 --env E=1
@@ -61,7 +77,7 @@ describe('build', () => {
       noCache: true,
       jobs: 3,
       skipUnusedStages: false,
-      platform: { os: 'linux', architecture: 'arm64' },
+      platforms: [{ os: 'linux', architecture: 'arm64' }],
       from: 'base',
       pull: 'newer',
       format: 'docker',
@@ -147,7 +163,7 @@ describe('build', () => {
     [['--isolation', 'foo'], /^Error: unrecognized isolation type "foo"\n/],
     [['--platform', 'bogus/'], /^Error: invalid platform syntax for "bogus\/"/],
     [['--platform', 'linux/amd64', '--os', 'linux'], /may not be used with --os, --arch, or --variant/],
-    [['--platform', 'linux/amd64,linux/arm64'], /--platform of build is not supported: several platforms/],
+    [['--platform', 'linux/amd64,linux/arm64', '--iidfile', 'i'], /building multiple images, but iidfile "i" can only/],
     [['--no-hosts', '--add-host', 'a:1.2.3.4'], /--no-hosts and --add-host conflict, can not be used together/],
     [['--network', 'podman'], /--network=podman of build is not supported/],
     [['--pull=bogus'], /unsupported pull policy "bogus"/],
@@ -155,9 +171,8 @@ describe('build', () => {
     [['--timestamp', '1', '--source-date-epoch', '2'], /cannot be used together/],
     [['--signature-policy', demanding], /demands signatures/],
     [['--authfile', '/nonexistent/x'], /credential file is not accessible/],
-    [['--unsetannotation', 'x'], /--unsetannotation of build is not supported/],
     [['--dns', '1.1.1.1', '--network=none'], /the --dns option cannot be used with --network=none/],
-    [['-D=false'], /--disable-compression of build is not supported/],
+    [['-D', '--compression-format', 'gzip'], /--disable-compression and --compression-format cannot be used together/],
   ];
   for (const [argv, message] of REFUSALS) {
     it(`refuses ${argv.join(' ')}`, async () => {

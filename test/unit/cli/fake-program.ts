@@ -5,7 +5,7 @@ import { runProgram } from '../../../src/cli/run-program.ts';
 import type { BuilderOptions, Emit, ImageSummary } from '../../../src/index.ts';
 import { BuilderError } from '../../../src/report/builder-error.ts';
 import { suggest } from '../../../src/report/suggestion.ts';
-import { hostPlatform, parsePlatform } from '../../../src/spec/platform.ts';
+import { formatPlatform, hostPlatform, parsePlatform } from '../../../src/spec/platform.ts';
 
 export interface Call {
   readonly verb: string;
@@ -71,7 +71,7 @@ export async function slipway(
     now: () => o.now ?? 0,
     library: async () => {
       loadedLibrary = true;
-      return { openBuilder, suggest, hostPlatform, parsePlatform, ...o.library } as never;
+      return { openBuilder, suggest, formatPlatform, hostPlatform, parsePlatform, ...o.library } as never;
     },
   });
   return { code, stdout: stdout.text, stderr: stderr.text, calls, opened, loadedLibrary };

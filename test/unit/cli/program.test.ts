@@ -157,7 +157,10 @@ describe('completion', () => {
   writeFileSync(join(dir, 'Dockerfile'), 'FROM --platform=linux/amd64 alpine AS Deps\nFROM deps as app\n');
   const TABLE: readonly [string[], string][] = [
     [['im'], 'images\tList images\n'],
-    [['build', '--lay'], '--layers\tcommit each step and reuse earlier ones\n'],
+    [
+      ['build', '--lay'],
+      '--layers\tcommit each step and reuse earlier ones\n--layer-label\tlabel of those images alone\n',
+    ],
     [['build', '--progress', 'p'], 'plain\n'],
     [['build', '--progress=p'], '--progress=plain\n'],
     [['build', '--pull', ''], ':directories\n'],
