@@ -17,7 +17,9 @@ export interface Directive {
   readonly valueSpan: Span;
 }
 
-const SHAPE = /^([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*([^\n]+?)[\t\n\f\r ]*$/;
+const SHAPE = /^([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=/;
+/** Around a value; a vertical tab is part of it. */
+const BLANKS = '\t\n\f\r ';
 const NAMES: ReadonlySet<string> = new Set(['syntax', 'escape', 'check']);
 
 /** Reads directives line by line until the zone ends. */
@@ -63,16 +65,27 @@ export class DirectiveZone {
     const indent = this.#prefix.length + leadingSpace(body);
     const match = SHAPE.exec(line.slice(indent));
     const name = match?.[1]?.toLowerCase();
-    const value = match?.[2];
-    if (name === undefined || value === undefined || !NAMES.has(name)) return undefined;
-    const valueStart = offset + indent + line.slice(indent).indexOf(value, line.slice(indent).indexOf('=') + 1);
+    if (match === null || name === undefined || !NAMES.has(name)) return undefined;
+    const range = valueRange(line, indent + match[0].length);
+    if (range === undefined) return undefined;
+    const { start, end } = range;
     return {
       name: name as DirectiveName,
-      value,
-      span: { file: this.#file, start: offset, end: valueStart + value.length },
-      valueSpan: { file: this.#file, start: valueStart, end: valueStart + value.length },
+      value: line.slice(start, end),
+      span: { file: this.#file, start: offset, end: offset + end },
+      valueSpan: { file: this.#file, start: offset + start, end: offset + end },
     };
   }
+}
+
+/** What stands behind the equals sign, blanks at either end left out; of nothing but blanks the last one is the value. */
+function valueRange(line: string, from: number): { readonly start: number; readonly end: number } | undefined {
+  let start = from;
+  let end = line.length;
+  while (start < end && BLANKS.includes(line[start]!)) start += 1;
+  while (end > start && BLANKS.includes(line[end - 1]!)) end -= 1;
+  if (start < end) return { start, end };
+  return line.length > from ? { start: line.length - 1, end: line.length } : undefined;
 }
 
 /** @throws BuilderError `dockerfile.syntax` unless the value is a backslash or a backtick */

@@ -4,6 +4,7 @@ import type { Span } from '../report/source-file.ts';
 import { ExpansionError, expandText } from './expand.ts';
 import { type Fragment, FragmentBuilder, fragmentOf, spanOf } from './fragment.ts';
 import type { Lexer } from './lexer.ts';
+import { withoutCarriageReturns } from './white-space.ts';
 
 /** The `<<word` part, without a body. */
 export interface HeredocWord {
@@ -90,7 +91,7 @@ export function readHeredocBody(lexer: Lexer, word: HeredocWord, opener: Fragmen
   let start: number | undefined;
   for (let line = lexer.nextPhysicalLine(); line !== undefined; line = lexer.nextPhysicalLine()) {
     start ??= line.start;
-    const text = line.text.replace(/\r+$/, '');
+    const text = withoutCarriageReturns(line.text);
     if ((word.stripTabs ? text.replace(/^\t+/, '') : text) === word.name) {
       return { ...word, content, span: { file: opener.file, start, end: line.start } };
     }

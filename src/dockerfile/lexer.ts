@@ -7,7 +7,7 @@ import type { Diagnostic } from '../report/diagnostic.ts';
 import type { SourceFile, Span } from '../report/source-file.ts';
 import { type Directive, DirectiveZone, type EscapeCharacter, escapeOf } from './directives.ts';
 import { type Fragment, FragmentBuilder } from './fragment.ts';
-import { leadingSpace, trimSpace } from './white-space.ts';
+import { leadingSpace, trimSpace, withoutCarriageReturns } from './white-space.ts';
 
 /** Bytes of one physical line without its newline; the bound BuildKit's scanner has. */
 const MAX_LINE_BYTES = 65_535;
@@ -120,7 +120,7 @@ export class Lexer {
 
   /** The first physical line of an instruction, left-trimmed; undefined for directives, comments and blank lines. */
   #firstPart(physical: PhysicalLine): { text: string; start: number; continues: boolean } | undefined {
-    let text = physical.text.replace(/\r+$/, '');
+    let text = withoutCarriageReturns(physical.text);
     let start = physical.start;
     if (physical.number === 1 && text.startsWith('\ufeff')) {
       text = text.slice(1);
@@ -167,7 +167,7 @@ export class Lexer {
     for (let continues = first.continues; continues; ) {
       const physical = this.nextPhysicalLine();
       if (physical === undefined) break;
-      const text = physical.text.replace(/\r+$/, '');
+      const text = withoutCarriageReturns(physical.text);
       const indent = leadingSpace(text);
       if (text.startsWith('#', indent)) continue;
       if (indent === text.length) {

@@ -2,7 +2,6 @@
 
 const UNICODE_SPACE = /[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 const LEADING = new RegExp(`^${UNICODE_SPACE.source}+`);
-const TRAILING = new RegExp(`${UNICODE_SPACE.source}+$`);
 
 /** Between a keyword and its arguments and between plain words; a no-break space does not separate. */
 export const BLANKS = /[\t\v\f\r ]+/g;
@@ -14,7 +13,7 @@ export function isSpace(character: string): boolean {
 
 /** Whether the character is one of the six ASCII blanks (what ends a builder flag). */
 export function isAsciiSpace(character: string): boolean {
-  return /[\t\n\v\f\r ]/.test(character);
+  return ' \t\n\v\f\r'.includes(character);
 }
 
 /** How many white-space characters `text` starts with. */
@@ -24,8 +23,17 @@ export function leadingSpace(text: string): number {
 
 /** Length of `text` without the white space at its end. */
 export function trimmedLength(text: string): number {
-  const match = TRAILING.exec(text);
-  return match === null ? text.length : match.index;
+  // Backwards: an expression anchored at the end is tried at every blank, which takes minutes on a long run of them.
+  let end = text.length;
+  while (end > 0 && isSpace(text[end - 1]!)) end -= 1;
+  return end;
+}
+
+/** `text` without the carriage returns at its end. */
+export function withoutCarriageReturns(text: string): string {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === '\r') end -= 1;
+  return text.slice(0, end);
 }
 
 /** `text` without white space at either end. */
