@@ -16,7 +16,7 @@ import type { SshAgent } from '../container/ssh-agent.ts';
 import type { StatCache } from '../container/stat-cache.ts';
 import type { RunDefaults } from '../container/working-container.ts';
 import type { RunStep, StepMount, WorkdirStep } from '../dockerfile/step.ts';
-import { BuilderError } from '../report/builder-error.ts';
+import { BuilderError, located } from '../report/builder-error.ts';
 import { resolveUser } from '../run/user.ts';
 import { digestOf } from '../spec/digest.ts';
 import type { NetworkMode, RunMount } from '../spec/process-spec.ts';
@@ -156,7 +156,11 @@ export class StepActions implements AsyncDisposable {
     const found: FileList[] = [];
     for (const [i, mount] of step.mounts.entries()) {
       if (mount.type !== 'bind') continue;
-      found.push({ name: contentOfMount(i), ...(await this.#contentBelow(mount)) });
+      try {
+        found.push({ name: contentOfMount(i), ...(await this.#contentBelow(mount)) });
+      } catch (error) {
+        throw located(error, mount.span);
+      }
     }
     return found;
   }
@@ -187,7 +191,10 @@ export class StepActions implements AsyncDisposable {
   async #run(step: RunStep, rootPath: string, id: string): Promise<void> {
     const { engine, run } = this.#o;
     const origins: MountOrigins<StepMount> = {
-      open: (mount) => this.#pathOf(mount),
+      open: (mount) =>
+        this.#pathOf(mount).catch((error: unknown) => {
+          throw located(error, mount.span);
+        }),
       secrets: this.#o.secrets,
       agents: this.#o.agents,
       ...(this.#o.cacheNamespace === undefined ? {} : { cacheNamespace: this.#o.cacheNamespace }),
