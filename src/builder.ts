@@ -6,6 +6,7 @@ import type { TargetList, TargetOutline } from './build/check.ts';
 import { editContainer, renameContainer, requireContainer } from './container/container-store.ts';
 import { type Engine, openEngine } from './container/engine.ts';
 import type { LayerInsightOptions } from './container/layer-insight.ts';
+import type { CreateListOptions } from './container/list-verbs.ts';
 import { requireNamespace } from './container/namespace.ts';
 import type {
   BuilderOptions,
@@ -22,9 +23,11 @@ import type {
   ImageSummary,
   InfoReport,
   Inspection,
+  ListEntryOptions,
   LoginOptions,
   PullOptions,
   PushOptions,
+  RegistryOptions,
   RemovedImage,
   RunOptions,
   WhyOptions,
@@ -34,6 +37,8 @@ import type { CheckReport } from './dockerfile/lint/check.ts';
 import type { ImageInsight } from './insight/image-insight.ts';
 import { silent } from './report/event.ts';
 import type { BuildExplanation } from './report/explanation.ts';
+import type { Digest } from './spec/digest.ts';
+import type { ImageIndex } from './spec/manifest.ts';
 import type { ExitStatus } from './spec/process-spec.ts';
 import { defaultStoreRoots } from './store/store-paths.ts';
 
@@ -93,7 +98,26 @@ export interface Builder extends AsyncDisposable {
   listTargets(o?: DockerfileOptions): Promise<TargetList>;
   /** The arguments, secrets, agents and caches a target takes. */
   outlineTarget(o?: DockerfileOptions): Promise<TargetOutline>;
+  /** Makes a list of images and gives its id. */
+  createList(name: string, images: readonly string[], o?: CreateListOptions): Promise<string>;
+  /** Puts an image into a list. */
+  addToList(list: string, image: string, o?: ListEntryOptions): Promise<ListChange>;
+  /** Changes what a list says of an entry, named by digest or image. */
+  annotateEntry(list: string, entry: string, o: ListEntryOptions): Promise<ListChange>;
+  annotateList(
+    list: string,
+    o: { annotations?: readonly string[]; subject?: string },
+  ): Promise<{ readonly id: string }>;
+  removeFromList(list: string, entry: string): Promise<ListChange>;
+  /** A list of the store, or from where its name points. */
+  readList(name: string, o?: RegistryOptions): Promise<ImageIndex>;
   info(): Promise<InfoReport>;
+}
+
+/** The list's id, and the digest of the entry that was changed. */
+export interface ListChange {
+  readonly id: string;
+  readonly digest: Digest;
 }
 
 /**
@@ -203,6 +227,17 @@ function builderOn(engine: Engine): Builder {
       return (await import('./build/build.ts')).explainBuild(engine, options);
     },
     why: async (options = {}) => (await import('./build/why.ts')).why(engine, options),
+    createList: async (name, images, options) =>
+      (await import('./container/list-verbs.ts')).createList(engine, name, images, options),
+    addToList: async (list, image, options) =>
+      (await import('./container/list-verbs.ts')).addToList(engine, list, image, options),
+    annotateEntry: async (list, entry, options) =>
+      (await import('./container/list-verbs.ts')).annotateEntry(engine, list, entry, options),
+    annotateList: async (list, options) =>
+      (await import('./container/list-verbs.ts')).annotateList(engine, list, options),
+    removeFromList: async (list, entry) =>
+      (await import('./container/list-verbs.ts')).removeFromList(engine, list, entry),
+    readList: async (name, options) => (await import('./container/list-verbs.ts')).readAnyList(engine, name, options),
     info: async () => (await import('./container/info.ts')).info(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };

@@ -7,8 +7,9 @@
  * const { id } = await builder.build({ context: '.', tags: ['hello'] });
  * ```
  */
-export { type Builder, openBuilder } from './builder.ts';
+export { type Builder, type ListChange, openBuilder } from './builder.ts';
 export type { LayerInsightOptions } from './container/layer-insight.ts';
+export type { CreateListOptions } from './container/list-verbs.ts';
 export type {
   BuilderOptions,
   BuildOptions,
@@ -23,6 +24,7 @@ export type {
   ImageSummary,
   InfoReport,
   Inspection,
+  ListEntryOptions,
   LoginOptions,
   PullOptions,
   PullPolicy,

@@ -2,17 +2,15 @@
 import type { Command } from './command.ts';
 import { GLOBAL_FLAGS, PROGRAM_FLAGS } from './flags/global-flags.ts';
 import type { Option } from './option.ts';
-import { COMMANDS } from './program.ts';
+import { commandsOf, GROUPS } from './program.ts';
 
 const WIDTH = 80;
 /** Beyond this the summary starts on a line of its own. */
 const COLUMN = 34;
 
 export function programHelp(): string {
-  const longest = Math.max(...COMMANDS.map((command) => command.name.length));
-  const commands = COMMANDS.filter((command) => !command.hidden)
-    .map((command) => `  ${command.name.padEnd(longest)}  ${command.summary}\n`)
-    .join('');
+  const groups = [...GROUPS].map(([name, summary]) => ({ name, summary }));
+  const commands = summaryLines([...commandsOf(undefined), ...groups]);
   return `Builds OCI images without a daemon and without root.
 
 Usage:
@@ -24,6 +22,25 @@ Flags:
 ${flagLines([...PROGRAM_FLAGS, ...GLOBAL_FLAGS])}
 "slipway COMMAND --help" tells about a command.
 `;
+}
+
+/** Help of a word that stands before commands of its own. */
+export function groupHelp(group: string): string {
+  const commands = commandsOf(group).map(({ name, summary }) => ({ name: name.slice(group.length + 1), summary }));
+  return `${GROUPS.get(group)}.
+
+Usage:
+  slipway ${group} COMMAND [ARG…]
+
+Commands:
+${summaryLines(commands)}
+"slipway ${group} COMMAND --help" tells about a command.
+`;
+}
+
+function summaryLines(commands: readonly { readonly name: string; readonly summary: string }[]): string {
+  const longest = Math.max(...commands.map(({ name }) => name.length));
+  return commands.map(({ name, summary }) => `  ${name.padEnd(longest)}  ${summary}\n`).join('');
 }
 
 /** Help of one command: purpose, usage, flags, examples. */

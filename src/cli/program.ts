@@ -2,7 +2,8 @@
  * Every command as plain data: the one source of parsing, help and completion. Bodies are loaded when they run, so this
  * file costs no engine. To add a command: a row here and a file in `commands/`.
  */
-import type { Command, Positionals } from './command.ts';
+import type { Command } from './command.ts';
+import { MANY, NO_CONTAINER, none, refuse, row, TOO_MANY, words } from './command-row.ts';
 import { BUILD_FLAGS, CHECK_FLAGS } from './flags/build-flags.ts';
 import { ADD_FLAGS, COMMIT_FLAGS, CONFIG_FLAGS, COPY_FLAGS, FROM_FLAGS, RUN_FLAGS } from './flags/container-flags.ts';
 import {
@@ -14,28 +15,8 @@ import {
   PULL_COMMAND_FLAGS,
   PUSH_FLAGS,
 } from './flags/store-flags.ts';
+import { MANIFEST_COMMANDS } from './manifest-commands.ts';
 import { option } from './option.ts';
-
-type Row = Pick<Command, 'name' | 'summary' | 'usage' | 'positionals' | 'examples' | 'load'> & Partial<Command>;
-
-const MANY = Number.POSITIVE_INFINITY;
-const NO_CONTAINER = 'container ID must be specified';
-const TOO_MANY = 'too many arguments specified';
-
-const refuse = (min: number, max: number, few?: string, many?: string): Positionals => ({
-  min,
-  max,
-  dashes: 'refuse',
-  ...(few === undefined ? {} : { few }),
-  ...(many === undefined ? {} : { many }),
-});
-const words = (min: number, max: number, few?: string, many?: string): Positionals => ({
-  ...refuse(min, max, few, many),
-  dashes: 'words',
-});
-const none = (name: string): Positionals => words(0, 0, undefined, `'slipway ${name}' does not accept arguments`);
-
-const row = (r: Row): Command => ({ aliases: [], interspersed: false, options: [], hidden: false, ...r });
 
 export const COMMANDS: readonly Command[] = [
   row({
@@ -269,6 +250,7 @@ export const COMMANDS: readonly Command[] = [
     examples: ['push app registry.example.com/team/app', 'push app oci-archive:app.tar'],
     load: async () => (await import('./commands/push.ts')).push,
   }),
+  ...MANIFEST_COMMANDS,
   row({
     name: 'login',
     summary: 'Log in to a registry',
@@ -343,9 +325,9 @@ export const COMMANDS: readonly Command[] = [
     name: 'help',
     summary: 'Show help for a command',
     usage: '[COMMAND]',
-    positionals: words(0, 1),
+    positionals: words(0, 2),
     interspersed: true,
-    examples: ['help build'],
+    examples: ['help build', 'help manifest push'],
     load: async () => (await import('./commands/help.ts')).help,
   }),
   row({
@@ -360,14 +342,29 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 /** Commands of Buildah that are refused by name. */
-export const REFUSED_COMMANDS: ReadonlySet<string> = new Set(['manifest', 'mkcw', 'source', 'rpc', 'dumpbolt']);
+export const REFUSED_COMMANDS: ReadonlySet<string> = new Set(['mkcw', 'source', 'rpc', 'dumpbolt']);
 
-/** Finds a command by name or alias. */
-export function findCommand(word: string): Command | undefined {
-  return COMMANDS.find((command) => command.name === word || command.aliases.includes(word));
+/** Words that stand before commands of their own, with what those are about. */
+export const GROUPS: ReadonlyMap<string, string> = new Map([['manifest', 'Make and push lists of images']]);
+
+/** Finds a command by name or alias; `rest` is what follows it. Commands of a group have two words. */
+export function findCommand(
+  words: readonly string[],
+): { readonly command: Command; readonly rest: readonly string[] } | undefined {
+  const [first = '', second = ''] = words;
+  const named = (name: string) => COMMANDS.find((known) => known.name === name || known.aliases.includes(name));
+  const command = GROUPS.has(first) ? named(`${first} ${second}`) : named(first);
+  return command === undefined ? undefined : { command, rest: words.slice(GROUPS.has(first) ? 2 : 1) };
 }
 
-/** All names and aliases a person may type. */
-export function commandNames(): readonly string[] {
-  return COMMANDS.filter((command) => !command.hidden).flatMap((command) => [command.name, ...command.aliases]);
+/** Commands of a group, or those that stand alone. */
+export function commandsOf(group: string | undefined): readonly Command[] {
+  const isMember = ({ name }: Command) => (group === undefined ? !name.includes(' ') : name.startsWith(`${group} `));
+  return COMMANDS.filter((command) => !command.hidden && isMember(command));
+}
+
+/** All words a person may type in the first place, or behind a group. */
+export function commandNames(group?: string): readonly string[] {
+  const names = commandsOf(group).flatMap((command) => [command.name, ...command.aliases]);
+  return group === undefined ? [...names, ...GROUPS.keys()] : names.map((name) => name.slice(group.length + 1));
 }

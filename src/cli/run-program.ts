@@ -7,7 +7,7 @@ import { GLOBAL_FLAGS, PROGRAM_FLAGS } from './flags/global-flags.ts';
 import type { Flags } from './flags.ts';
 import type { Output } from './output/output.ts';
 import { parseCommand } from './parse-command.ts';
-import { commandNames, findCommand, REFUSED_COMMANDS } from './program.ts';
+import { commandNames, findCommand, GROUPS, REFUSED_COMMANDS } from './program.ts';
 import { UsageError } from './usage-error.ts';
 
 /** All that surrounds the program, so that tests can give their own. */
@@ -30,8 +30,8 @@ export async function runProgram(s: Surroundings): Promise<number> {
     const { before, rest } = splitProgram(s.argv);
     const early = await answerEarly(s, before, rest);
     if (early !== undefined) return early;
-    const command = requireCommand(rest[0]!);
-    const parsed = await parseCommand(command, rest.slice(1), GLOBAL_FLAGS, s.env, before);
+    const { command, rest: words } = requireCommand(rest);
+    const parsed = await parseCommand(command, words, GLOBAL_FLAGS, s.env, before);
     if (parsed.help) return await printHelp(s, command);
     flags = parsed.flags;
     checkLogLevel(flags);
@@ -60,17 +60,26 @@ async function answerEarly(
     s.stdout.write(`${versionLine()}\n`);
     return 0;
   }
-  if (rest.length > 0) return undefined;
-  const { programHelp } = await import('./help.ts');
-  s.stdout.write(programHelp());
+  const [group, second] = rest;
+  const isGroup =
+    group !== undefined && GROUPS.has(group) && (second === undefined || /^(?:-h|--help|help)$/.test(second));
+  if (group !== undefined && !isGroup) return undefined;
+  const { groupHelp, programHelp } = await import('./help.ts');
+  s.stdout.write(group === undefined ? programHelp() : groupHelp(group));
   return 0;
 }
 
-function requireCommand(word: string): Command {
-  const command = findCommand(word);
-  if (command !== undefined) return command;
+function requireCommand(words: readonly string[]): NonNullable<ReturnType<typeof findCommand>> {
+  const found = findCommand(words);
+  if (found !== undefined) return found;
+  const [word = '', second = ''] = words;
   if (REFUSED_COMMANDS.has(word)) {
     throw new UsageError(`the command "${word}" is not supported`, { code: 'usage.unsupported' });
+  }
+  if (GROUPS.has(word)) {
+    throw new UsageError(`unknown command "${second}" for "slipway ${word}"`, {
+      near: { word: second, candidates: commandNames(word), prefix: `slipway ${word} ` },
+    });
   }
   throw new UsageError(`unknown command "${word}" for "slipway"`, {
     near: { word, candidates: commandNames(), prefix: 'slipway ' },

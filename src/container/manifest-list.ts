@@ -48,35 +48,58 @@ export function listEntry(engine: Engine, { mediaType, digest, size }: Descripto
 }
 
 /** Writes an index into the store, as yet without a name: a Docker list when every entry is a Docker image. */
-export function writeIndex(engine: Engine, index: Omit<ImageIndex, 'schemaVersion' | 'mediaType'>): Descriptor {
-  const { manifests, ...rest } = index;
-  const isDocker = manifests.length > 0 && manifests.every(({ mediaType }) => mediaType === MEDIA.dockerManifest);
-  const { annotations: _, ...bare } = rest;
+export function writeIndex(
+  engine: Engine,
+  index: Pick<ImageIndex, 'manifests' | 'annotations' | 'subject'>,
+): Descriptor {
+  const { manifests, annotations, subject } = index;
+  // Docker's lists have neither annotations nor a subject.
+  const isPlain = annotations === undefined && subject === undefined;
+  const isDocker = isPlain && manifests.length > 0 && manifests.every((m) => m.mediaType === MEDIA.dockerManifest);
   const mediaType = isDocker ? MEDIA.dockerList : MEDIA.ociIndex;
-  // Docker's lists have no annotations.
-  const document: ImageIndex = { schemaVersion: 2, mediaType, ...(isDocker ? bare : rest), manifests };
+  const document: ImageIndex = {
+    schemaVersion: 2,
+    mediaType,
+    manifests,
+    ...(subject === undefined ? {} : { subject }),
+    ...(annotations === undefined ? {} : { annotations }),
+  };
   const bytes = Buffer.from(JSON.stringify(document));
   return { mediaType, digest: engine.store.blobs.put(bytes), size: bytes.length };
 }
 
 /**
  * Puts entries into the list of that name, which is made when there is none. An entry takes the place of one with the
- * same digest. The list keeps its id.
+ * same digest. @throws `manifest.not-a-list`
+ */
+export function extendList(engine: Engine, name: string, entries: readonly Descriptor[]): Promise<ImageRecord> {
+  const added = new Set<string>(entries.map(({ digest }) => digest));
+  return changeList(engine, name, (before) => ({
+    ...before,
+    manifests: [...before.manifests.filter(({ digest }) => !added.has(digest)), ...entries],
+  }));
+}
+
+/**
+ * Changes the list of that name, which is made when there is none. It keeps its id.
+ * @param o isFresh: the name is taken from whatever has it, and the list begins empty
  * @throws `manifest.not-a-list`
  */
-export async function extendList(engine: Engine, name: string, entries: readonly Descriptor[]): Promise<ImageRecord> {
+export async function changeList(
+  engine: Engine,
+  name: string,
+  change: (before: ImageIndex) => ImageIndex,
+  o: { readonly isFresh?: boolean } = {},
+): Promise<ImageRecord> {
   let record: ImageRecord | undefined;
   // Read and written under one lock: two builds may extend one list at the same time.
   await engine.store.images.edit((images) => {
-    const known = listNamed(images, name);
-    const before: Pick<ImageIndex, 'manifests' | 'annotations'> =
-      known === undefined ? { manifests: [] } : readList(engine, known);
-    const added = new Set<string>(entries.map(({ digest }) => digest));
-    const manifests = [...before.manifests.filter(({ digest }) => !added.has(digest)), ...entries];
+    const known = o.isFresh === true ? undefined : listNamed(images, name);
+    const before = known === undefined ? EMPTY : readList(engine, known);
     record = {
       id: known?.id ?? randomBytes(32).toString('hex'),
       names: known?.names ?? [newImageName(name)],
-      manifest: writeIndex(engine, { ...before, manifests }),
+      manifest: writeIndex(engine, change(before)),
       created: known?.created ?? nowNanoseconds(),
     };
     engine.store.blobs.flush();
@@ -84,6 +107,8 @@ export async function extendList(engine: Engine, name: string, entries: readonly
   });
   return record!;
 }
+
+const EMPTY: ImageIndex = { schemaVersion: 2, manifests: [] };
 
 /** Gives names to an index in the store; the names leave whatever had them before. */
 export async function nameList(engine: Engine, manifest: Descriptor, names: readonly string[]): Promise<ImageRecord> {

@@ -195,6 +195,22 @@ export interface CheckOptions extends DockerfileOptions {
   readonly separately?: boolean;
 }
 
+/** What a list says of an entry; absent members change nothing. */
+export interface ListEntryOptions extends RegistryOptions {
+  /** Of an image that is a list itself, every image. */
+  readonly all?: boolean;
+  /** Which image of a list; default the one for this machine. */
+  readonly platform?: Platform;
+  readonly os?: string;
+  readonly architecture?: string;
+  readonly variant?: string;
+  readonly osVersion?: string;
+  readonly osFeatures?: readonly string[];
+  readonly features?: readonly string[];
+  /** `k=v` */
+  readonly annotations?: readonly string[];
+}
+
 export interface BuildOptions extends RegistryOptions, Cancellable {
   /** Directory, Containerfile path, URL, git URL or `-`; default the current directory. */
   readonly context?: string;

@@ -40,6 +40,8 @@ export const ERROR_CODES = {
   'copy.fetch-failed': 'A remote source of ADD cannot be fetched.',
   // spec
   'reference.invalid': 'An image reference is not well-formed.',
+  'manifest.no-entry': 'A list of images has no entry of that digest or name.',
+  'image.name-in-use': 'Another image has the name.',
   'manifest.not-a-list': 'A list of images was asked for, and the name is that of an image.',
   'manifest.invalid': 'A manifest, index or config is not well-formed.',
   'platform.not-runnable': 'Programs of the platform cannot be run on this machine.',

@@ -5,6 +5,8 @@ export interface Platform {
   readonly variant?: string;
   readonly 'os.version'?: string;
   readonly 'os.features'?: readonly string[];
+  /** Of the processor, in Docker's lists. */
+  readonly features?: readonly string[];
 }
 
 const ARCH_ALIASES: Readonly<Record<string, { architecture: string; variant?: string }>> = {

@@ -10,6 +10,7 @@ import { UsageError } from '../../src/cli/usage-error.ts';
 import { requireContainer } from '../../src/container/container-store.ts';
 import { resolveSources } from '../../src/container/copy-source.ts';
 import type { Engine } from '../../src/container/engine.ts';
+import { createList, removeFromList } from '../../src/container/list-verbs.ts';
 import { findImage, requireImage } from '../../src/container/local-image.ts';
 import { findList } from '../../src/container/manifest-list.ts';
 import { pullFailure } from '../../src/container/pull-failure.ts';
@@ -73,6 +74,7 @@ function atStep(code: ErrorCode, step: string, what: string, more: ConstructorPa
 
 const ID = '407f87af2cb2'.padEnd(64, '0');
 const OTHER_ID = '407f99'.padEnd(64, '1');
+const LIST_ID = 'f'.repeat(64);
 const manifest = (mediaType: string) => ({ mediaType, digest: `sha256:${ID}`, size: 1 });
 
 /** A store of two images and a container, as far as the look-ups go. */
@@ -82,7 +84,11 @@ const engine = {
       list: () => [
         { id: ID, names: ['localhost/hello:latest'], manifest: manifest('application/vnd.oci.image.manifest.v1+json') },
         { id: OTHER_ID, names: [], manifest: manifest('application/vnd.oci.image.manifest.v1+json') },
+        { id: LIST_ID, names: ['localhost/app:latest'], manifest: manifest('application/vnd.oci.image.index.v1+json') },
       ],
+    },
+    blobs: {
+      read: () => Buffer.from(JSON.stringify({ manifests: [{ digest: `sha256:${'c'.repeat(64)}` }] })),
     },
     containers: { list: () => [{ id: ID, name: 'alpine-working-container' }] },
   },
@@ -196,6 +202,8 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
   'copy.fetch-failed': () => fetchUrl('ftp://user:hunter2@example.org/x.tar', {} as never),
   'reference.invalid': () => parseReference('example.org/Hello World:1'),
   'manifest.not-a-list': () => findList(engine, 'hello'),
+  'manifest.no-entry': () => removeFromList(engine, 'app', `sha256:${'0'.repeat(64)}`),
+  'image.name-in-use': () => createList(engine, 'hello', []),
   'manifest.invalid': () =>
     parseStrictJson(Buffer.from('{"a":1,"a":2}'), 'the manifest of example.org/x', { maxBytes: 100, maxDepth: 9 }),
   'platform.not-runnable': () =>

@@ -8,7 +8,7 @@ import type { Command, CommandContext } from '../command.ts';
 import { type FlagWord, OptionIndex, splitWords } from '../flag-words.ts';
 import { GLOBAL_FLAGS, PROGRAM_FLAGS } from '../flags/global-flags.ts';
 import type { Option, ValueKind } from '../option.ts';
-import { COMMANDS, findCommand } from '../program.ts';
+import { commandsOf, findCommand, GROUPS } from '../program.ts';
 import { storeOptions } from '../run-program.ts';
 
 /** Candidate and description. */
@@ -37,11 +37,13 @@ async function candidates(typed: readonly string[], c: CommandContext): Promise<
   const program = new OptionIndex([...PROGRAM_FLAGS, ...GLOBAL_FLAGS]);
   const head = words(before, program, false);
   if (head.pending !== undefined) return optionValues(head.pending, '', undefined, [], c, head.flags);
-  const [name, ...rest] = head.positionals;
+  const [name] = head.positionals;
   if (name === undefined)
     return last.startsWith('-') ? flagNames(program, last, undefined, [], c) : commandCandidates();
-  const command = findCommand(name);
-  if (command === undefined) return [];
+  if (GROUPS.has(name) && head.positionals.length === 1) return memberCandidates(name);
+  const found = findCommand(head.positionals);
+  if (found === undefined) return [];
+  const { command, rest } = found;
   const index = new OptionIndex([...command.options, ...GLOBAL_FLAGS]);
   const tail = words(rest, index, command.interspersed);
   const flags = [...head.flags, ...tail.flags];
@@ -68,7 +70,11 @@ function words(
 }
 
 function commandCandidates(): readonly Candidate[] {
-  return COMMANDS.filter((command) => !command.hidden).map((command) => [command.name, command.summary]);
+  return [...commandsOf(undefined).map(({ name, summary }) => [name, summary] as const), ...GROUPS];
+}
+
+function memberCandidates(group: string): readonly Candidate[] {
+  return commandsOf(group).map(({ name, summary }) => [name.slice(group.length + 1), summary]);
 }
 
 async function flagNames(

@@ -12,15 +12,7 @@ const FORMATS: Readonly<Record<string, ImageFormat>> = { oci: 'oci', v2s2: 'dock
 export async function push(c: CommandContext): Promise<number> {
   const { flags, args } = c;
   const quiet = flags.on('quiet');
-  const options: PushOptions = {
-    ...(await registryOptions(c)),
-    ...pushFormat(flags.string('format')),
-    ...compressionOptions(c),
-    ...(flags.on('force-compression') ? { forceCompression: true } : {}),
-    ...(flags.on('all') ? { all: true } : {}),
-    ...(quiet ? { quiet } : {}),
-    signal: c.signal,
-  };
+  const options = await pushOptions(c);
   return await underReporter(c, { mode: progressMode(c), quiet }, async (reporter) => {
     await using builder = await c.open(reporter.emit);
     const { digest } = await builder.push(args[0]!, args[1], options);
@@ -40,4 +32,18 @@ function pushFormat(text: string | undefined): { format?: ImageFormat } {
     });
   }
   throw new UsageError(`unknown format "${text}": choose one of oci, v2s2`);
+}
+
+/** What `push` and `manifest push` hand on alike. */
+export async function pushOptions(c: CommandContext): Promise<PushOptions> {
+  const { flags } = c;
+  return {
+    ...(await registryOptions(c)),
+    ...pushFormat(flags.string('format')),
+    ...compressionOptions(c),
+    ...(flags.on('force-compression') ? { forceCompression: true } : {}),
+    ...(flags.on('all') ? { all: true } : {}),
+    ...(flags.on('quiet') ? { quiet: true } : {}),
+    signal: c.signal,
+  };
 }

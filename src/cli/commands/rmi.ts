@@ -18,7 +18,7 @@ export async function rmi(c: CommandContext): Promise<number> {
   }
   await using builder = await c.open();
   if (prunes) {
-    print(c, [await builder.prune({ force })]);
+    printRemoved(c, [await builder.prune({ force })]);
     return 0;
   }
   const names = all ? await everyName(builder) : args;
@@ -33,7 +33,7 @@ export async function rmi(c: CommandContext): Promise<number> {
       if (!all || error.code !== 'image.not-known') errors.push(error.message);
     }
   }
-  print(c, removed);
+  printRemoved(c, removed);
   if (errors.length === 0) return 0;
   c.stderr.write(errorList(errors));
   return FAILURE;
@@ -41,7 +41,7 @@ export async function rmi(c: CommandContext): Promise<number> {
 
 export async function prune(c: CommandContext): Promise<number> {
   await using builder = await c.open();
-  print(c, [await builder.prune({ all: c.flags.on('all'), force: c.flags.on('force') })]);
+  printRemoved(c, [await builder.prune({ all: c.flags.on('all'), force: c.flags.on('force') })]);
   return 0;
 }
 
@@ -51,7 +51,8 @@ async function everyName(builder: Builder): Promise<readonly string[]> {
   return images.flatMap((image) => (image.names.length > 0 ? image.names : [image.id]));
 }
 
-function print(c: CommandContext, removed: readonly RemovedImage[]): void {
+/** Names that went, then ids. */
+export function printRemoved(c: CommandContext, removed: readonly RemovedImage[]): void {
   for (const name of removed.flatMap((r) => r.untagged)) c.stdout.write(`untagged: ${name}\n`);
   for (const id of removed.flatMap((r) => r.removed)) c.stdout.write(`${id}\n`);
 }

@@ -7,7 +7,7 @@ import { findCommand } from '../../../src/cli/program.ts';
 import { UsageError } from '../../../src/cli/usage-error.ts';
 
 async function parse(line: readonly string[], env: Record<string, string> = {}) {
-  return parseCommand(findCommand(line[0]!)!, line.slice(1), GLOBAL_FLAGS, env);
+  return parseCommand(findCommand(line)!.command, line.slice(1), GLOBAL_FLAGS, env);
 }
 
 /** words, what to read, what it must be, positionals */

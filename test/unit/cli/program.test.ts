@@ -108,7 +108,11 @@ describe('mistakes', () => {
     [['xyzzy'], 'Error: unknown command "xyzzy" for "slipway"\n'],
     [['images', '--formt', 'x'], 'Error: unknown flag: --formt\nhelp: did you mean `--format`?\n'],
     [['rmi', '-force', 'x'], "Error: unknown shorthand flag: 'o' in -force\nhelp: did you mean `--force`?\n"],
-    [['manifest', 'create', 'x'], 'Error: the command "manifest" is not supported\n'],
+    [['source', 'create', 'x'], 'Error: the command "source" is not supported\n'],
+    [
+      ['manifest', 'crate', 'x'],
+      'Error: unknown command "crate" for "slipway manifest"\nhelp: did you mean `slipway manifest create`?\n',
+    ],
     [['--nosuch'], 'Error: unknown flag: --nosuch\n'],
     [['images', '--log-level', 'wran'], 'Error: unable to parse log level "wran"\nhelp: did you mean `warn`?\n'],
     [['images', '--storage-driver', 'btrfs'], 'Error: storage driver "btrfs" is not supported: overlay and vfs are\n'],
