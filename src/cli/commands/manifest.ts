@@ -146,5 +146,5 @@ function entryOptions({ flags }: CommandContext): ListEntryOptions {
     ...Object.entries(texts).map(([key, flag]) => [key, flags.string(flag)] as const),
     ...Object.entries(lists).map(([key, flag]) => [key, flags.strings(flag)] as const),
   ].filter(([, value]) => value !== undefined);
-  return { ...Object.fromEntries(entries), };
+  return { ...Object.fromEntries(entries) };
 }
