@@ -43,11 +43,17 @@ export async function layerInsight(
   for (const diffId of diffIds) {
     chain = chainIdOf(chain, diffId);
     ledger.nextLayer();
-    const snapshot = await chainSnapshot(engine, chain, diffId);
+    const snapshot = (await chainSnapshot(engine, chain, diffId)) ?? (await sourceSnapshot(engine, diffId));
     if (snapshot !== undefined) await bookSnapshot(engine, snapshot, ledger);
     else await bookTar(await layerTar(engine, diffId), ledger);
   }
   return insightOf(image, ledger);
+}
+
+/** The snapshot the layer was committed as; what it stands on may be another one than here. */
+async function sourceSnapshot(engine: Engine, diffId: DiffId): Promise<SnapshotId | undefined> {
+  const id = engine.store.layers.get(diffId).snapshot as SnapshotId | undefined;
+  return id !== undefined && (await engine.snapshots.has({ id })) ? id : undefined;
 }
 
 function insightOf(image: LocalImage, ledger: LayerLedger): ImageInsight {

@@ -266,6 +266,8 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   readonly timings?: boolean;
   /** File for a trace in the Trace Event Format; written whole, also when the build fails. */
   readonly trace?: string;
+  /** Files for reports, `.html` or `.json`; written whole, also when the build fails. */
+  readonly reports?: readonly string[];
   /** `DIR`, `-`, `type=local|tar|oci|docker,dest=…`, `type=image|registry,name=…`, `type=cacheonly` */
   readonly outputs?: readonly string[];
   /** Of what is sent elsewhere; layers in the store are never compressed. */

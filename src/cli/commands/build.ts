@@ -128,6 +128,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       ssh: 'ssh',
       mounts: 'mount',
       outputs: 'output',
+      reports: 'report',
       layerLabels: 'layer-label',
       osFeatures: 'os-feature',
       unsetAnnotations: 'unsetannotation',

@@ -75,6 +75,7 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--logfile str FILE', 'write all output to a file', { tier: 'P1', complete: 'file' }),
   option('--timings bool', 'tell where the time went'),
   option('--trace str FILE', 'write a trace for Perfetto or a browser', { complete: 'file' }),
+  option('--report strs FILE', 'write a report: FILE.html or FILE.json; repeatable', { complete: 'file' }),
   option('-q,--quiet bool', 'print the image id only'),
   PROGRESS_FLAG,
   // Buildah's build has no letter for the format: -f is the file.
