@@ -80,6 +80,7 @@ export class BuildRecorder {
       case 'note':
       case 'build-finished':
       case 'timings':
+      case 'explained':
         return;
     }
   };

@@ -72,7 +72,7 @@ describe('telling of a build', { skip }, () => {
         );
         const tools = report.steps.find(({ id }) => id === '0.2')!;
         assert.equal(tools.output.text, '<b>tools</b> & co\n');
-        assert.equal(tools.missed, 'no such step was built here before');
+        assert.equal(tools.missed, 'no earlier run of this step is known here');
         assert.ok(tools.phases.some(({ phase }) => phase === 'run'));
         assert.equal(report.images.length, 1);
         assert.equal(report.images[0]!.insight.wasted[0]!.path, 'srv/big');
@@ -94,11 +94,11 @@ describe('telling of a build', { skip }, () => {
         assert.deepEqual(missed.slice(1), [
           ['0.2', 'cached', undefined],
           ['1.1', 'ran', undefined],
-          ['1.2', 'ran', 'the content it copies changed'],
-          ['1.3', 'ran', 'what it stands on changed'],
-          ['1.4', 'ran', 'what it stands on changed'],
-          ['1.5', 'ran', 'what it stands on changed'],
-          ['1.6', 'ran', 'what it stands on changed'],
+          ['1.2', 'ran', 'note changed'],
+          ['1.3', 'ran', 'step 2 above was run again'],
+          ['1.4', 'ran', 'step 3 above was run again'],
+          ['1.5', 'ran', 'step 4 above was run again'],
+          ['1.6', 'ran', 'step 5 above was run again'],
         ]);
       });
 
