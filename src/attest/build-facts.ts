@@ -20,8 +20,8 @@ export interface BuildFacts {
   readonly source: BuildSource;
   /** What was asked for. */
   readonly request: BuildRequestFacts;
-  /** Everything fetched, base images first, in the order it was first used; equal ones are written once. */
-  readonly inputs: readonly BuildInput[];
+  /** Everything fetched, in any order; equal ones are written once. */
+  readonly inputs: readonly FetchedInput[];
   /**
    * Whether `inputs` is all the build read: false with a local context, whose files have no name elsewhere, and
    * after a RUN that could reach the network.
@@ -60,7 +60,7 @@ export interface BuildRequestFacts {
   readonly agents: readonly { readonly id: string; readonly isOptional: boolean }[];
 }
 
-export type BuildInput =
+export type FetchedInput =
   /** `reference` as written in the Dockerfile; `digest` of the manifest or index it meant. */
   | { readonly kind: 'image'; readonly reference: string; readonly digest?: string; readonly platform?: Platform }
   /** `commit` is a SHA-1 or SHA-256 in hex. */

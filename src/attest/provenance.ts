@@ -6,9 +6,9 @@
  */
 import { formatPlatform } from '../spec/platform.ts';
 import { BUILD_TYPE } from '../spec/version.ts';
-import type { BuildFacts, BuildInput, BuildStepFacts, DigestSet } from './build-facts.ts';
+import type { BuildFacts, BuildStepFacts, DigestSet, FetchedInput } from './build-facts.ts';
 import type { Predicate } from './in-toto.ts';
-import { imagePurl } from './purl.ts';
+import { formatPurl, imagePurl } from './purl.ts';
 
 export interface ProvenanceOptions {
   /** `min` says nothing about values that may be confidential: build arguments, labels, ids of secrets, the Dockerfile. */
@@ -122,24 +122,39 @@ interface Dependency {
   readonly digest?: DigestSet;
 }
 
-function dependenciesOf(inputs: readonly BuildInput[]): Dependency[] {
+function dependenciesOf(inputs: readonly FetchedInput[]): Dependency[] {
   const distinct = new Map<string, Dependency>();
   for (const input of inputs) {
     const dependency = dependencyOf(input);
-    const key = JSON.stringify(dependency);
-    if (!distinct.has(key)) distinct.set(key, dependency);
+    distinct.set(`${KIND_ORDER.indexOf(input.kind)} ${JSON.stringify(dependency)}`, dependency);
   }
-  return [...distinct.values()];
+  return [...distinct].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, dependency]) => dependency);
 }
 
-function dependencyOf(input: BuildInput): Dependency {
+const KIND_ORDER: readonly FetchedInput['kind'][] = ['image', 'git', 'http'];
+
+function dependencyOf(input: FetchedInput): Dependency {
   switch (input.kind) {
     case 'image':
-      return { uri: imagePurl(input.reference, input.platform), ...digestMember(input.digest) };
+      return { uri: imageUri(input), ...digestMember(input.digest) };
     case 'git':
       return { uri: input.url, digest: { [input.commit.length === 64 ? 'sha256' : 'sha1']: input.commit } };
     case 'http':
       return { uri: input.url, ...digestMember(input.digest) };
+  }
+}
+
+/** What is no reference names a layout or archive of this machine: only its last component is told. */
+function imageUri({ reference, platform }: Extract<FetchedInput, { readonly kind: 'image' }>): string {
+  try {
+    return imagePurl(reference, platform);
+  } catch {
+    const name = reference.split('/').at(-1) ?? reference;
+    return formatPurl({
+      type: 'oci',
+      name: name.replace(/^[a-z-]+:/, ''),
+      qualifiers: { platform: platform === undefined ? undefined : formatPlatform(platform) },
+    });
   }
 }
 

@@ -8,15 +8,15 @@ export interface WalkLimits {
   readonly maxEntries: number;
   /** Directories inside each other; each costs a descriptor. */
   readonly maxDepth: number;
+  /** Names in the root that are passed over. */
+  readonly skipped: readonly string[];
 }
 
-export const WALK_LIMITS: WalkLimits = { maxEntries: 4_000_000, maxDepth: 128 };
+/** What the kernel, not the image, fills is no part of the image. */
+export const WALK_LIMITS: WalkLimits = { maxEntries: 4_000_000, maxDepth: 128, skipped: ['proc', 'sys', 'dev'] };
 
 /** Called with a path, one character per byte and without a leading `/`, and the mode, which costs a call when asked. */
 export type VisitFile = (path: string, mode: () => number) => void;
-
-/** What the kernel, not the image, puts there. */
-const KERNEL = new Set(['proc', 'sys', 'dev']);
 
 /**
  * Calls `visit` with each regular file, in byte order of each directory. Directories that cannot be entered or go beyond the limits are told to `warn`.
@@ -36,7 +36,7 @@ export function walkRoot(
       left -= 1;
       if (left < 0) return;
       if (entry.isFile()) visit(prefix + name, () => statAtIfAny(fd, name)?.mode ?? 0);
-      if (!entry.isDirectory() || (depth === 0 && KERNEL.has(name))) continue;
+      if (!entry.isDirectory() || (depth === 0 && limits.skipped.includes(name))) continue;
       const shown = `/${Buffer.from(prefix + name, 'latin1')}`;
       if (depth + 1 > limits.maxDepth) {
         warn(`${shown} is not searched: it is more than ${limits.maxDepth} directories deep`);

@@ -1,10 +1,12 @@
 /** Where COPY reads from: a directory, or something that becomes one: standard input, an archive, a repository. */
 import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import type { FetchedInput } from '../attest/build-facts.ts';
 import type { Engine } from '../container/engine.ts';
 import { fetchContext, isRemoteContext } from '../container/remote-context.ts';
 import { unpackContext } from '../container/unpack-context.ts';
 import { BuilderError } from '../report/builder-error.ts';
+import { publicInput } from './build-inputs.ts';
 
 export interface BuildContext {
   /** Absolute. */
@@ -15,6 +17,8 @@ export interface BuildContext {
   readonly isLocal: boolean;
   /** Seconds since the epoch, for contexts that have a time: those fetched from elsewhere. */
   modifiedAt?(): number | undefined;
+  /** Where a fetched context came from. */
+  readonly input?: FetchedInput;
 }
 
 /** @throws `context.invalid` */
@@ -27,7 +31,7 @@ export async function openContext(
   if (text !== undefined && isRemoteContext(text)) {
     const dir = engine.store.scratch.directory('context');
     const fetched = await fetchContext(engine, text, dir);
-    return { ...fetched, isLocal: false };
+    return { ...fetched, input: publicInput(fetched.input), isLocal: false };
   }
   return openLocalContext(engine.cwd, text);
 }

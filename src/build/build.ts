@@ -1,11 +1,13 @@
 /** `build`: a Dockerfile and a context become an image, or one for each of several platforms. */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { FetchedInput } from '../attest/build-facts.ts';
 import { emitCopies, emitTransfer } from '../container/commit.ts';
 import type { Engine } from '../container/engine.ts';
-import { imageTimes } from '../container/image-times.ts';
+import { imageTimes, nowNanoseconds } from '../container/image-times.ts';
 import { newImageName } from '../container/local-image.ts';
 import { extendList, findList, listEntry } from '../container/manifest-list.ts';
+import type { StoredPredicates } from '../container/predicates.ts';
 import { isRemoteName, sendImage } from '../container/push.ts';
 import { prepareRuns } from '../container/run-process.ts';
 import { summarizeImage } from '../container/summaries.ts';
@@ -18,9 +20,14 @@ import { Graph, type Vertex } from '../graph/graph.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { BuildExplanation } from '../report/explanation.ts';
 import { schedule } from '../solver/schedule.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { parseImageName } from '../spec/image-name.ts';
 import { formatPlatform } from '../spec/platform.ts';
 import { CleanupStack } from '../sys/dispose.ts';
+import { attestBuild, namedForPlatform, type SaidOfImage } from './attest-build.ts';
+import { type AttestRequest, parseAttestations } from './attest-options.ts';
 import { BuildCache } from './build-cache.ts';
+import { BuildInputs } from './build-inputs.ts';
 import { type BuildInput, readInput, requestFor } from './build-request.ts';
 import { requireRunnable } from './emulation.ts';
 import { exportImage } from './export-image.ts';
@@ -32,6 +39,7 @@ import { PlatformBuild } from './platform-build.ts';
 import { saveStages } from './saved-stages.ts';
 import { sourceDateEpoch } from './source-date.ts';
 import { snapshotOf } from './stage-root.ts';
+import { StepJournal } from './step-journal.ts';
 
 /**
  * Builds the target stage and what it needs, and gives the image its names.
@@ -42,9 +50,12 @@ export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult
   // The first failure ends whatever else is running.
   const cancel = new AbortController();
   const signal = AbortSignal.any([cancel.signal, ...(outer.signal === undefined ? [] : [outer.signal])]);
-  const engine: Engine = { ...outer, signal };
+  const journal = new StepJournal();
+  const engine: Engine = { ...outer, signal, emit: journal.tap(outer.emit) };
+  const startedOn = nowNanoseconds();
   const outputs = (o.outputs ?? []).map((text) => parseOutput(text, engine.cwd));
-  refuseUnsupported(o, outputs);
+  const wanted = parseAttestations(o, engine.cwd);
+  refuseUnsupported(o, outputs, wanted);
   const names = targetNames(o, outputs);
   // Told before hours of building, not after.
   if (o.manifest !== undefined) findList(engine, o.manifest);
@@ -61,17 +72,20 @@ export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult
   engine.emit({ type: 'steps-planned', steps: runs.flatMap(({ plannedSteps }) => plannedSteps) });
   await runAll(engine, o, runs, cancel);
   for (const run of runs) run.endTrace();
+  const said: SaidOfImage[] = [];
+  const moment = { options: o, journal, startedOn, name: publicName(names) };
+  for (const run of runs) said.push(await attestBuild(engine, wanted, run, moment));
   if (outputs.length > 0 && outputs.every(({ type }) => type === 'cacheonly')) {
     const nothing: BuildResult = { id: undefined, manifest: undefined, names: [], images: [] };
     tellEnd(engine, nothing);
     return nothing;
   }
   const images: BuiltImage[] = [];
-  for (const run of runs) images.push(await commit(engine, o, run, names));
+  for (const [i, run] of runs.entries()) images.push(await commit(engine, o, run, names, said[i]!.stored));
   warnUnusedArguments(engine, input, runs);
   const result = await finish(engine, o, images);
   for (const output of outputs) {
-    await inPhase(engine.emit, 'export', undefined, () => writeOutput(engine, o, output, runs, images));
+    await inPhase(engine.emit, 'export', undefined, () => writeOutput(engine, o, output, runs, images, said));
   }
   tellEnd(engine, result);
   return result;
@@ -89,7 +103,7 @@ export async function explainBuild(engine: Engine, o: BuildOptions): Promise<rea
   return runs.map(({ explanation }) => explanation);
 }
 
-function refuseUnsupported(o: BuildOptions, outputs: readonly Output[]): void {
+function refuseUnsupported(o: BuildOptions, outputs: readonly Output[], wanted: AttestRequest): void {
   if (o.rm === false) {
     throw new BuilderError(
       'usage.unsupported',
@@ -102,7 +116,17 @@ function refuseUnsupported(o: BuildOptions, outputs: readonly Output[]): void {
       '--layer-label is not supported without --save-stages: remembered steps are no images that could be labelled',
     );
   }
+  if (o.format === 'docker' && (wanted.sbom !== undefined || wanted.provenance !== undefined)) {
+    throw new BuilderError('usage.unsupported', 'images in Docker format can have no attestations', {
+      hint: 'leave --format docker out, or write the SBOM to a file with --sbom-output',
+    });
+  }
   if ((o.platforms?.length ?? 0) < 2) return;
+  if (wanted.files !== undefined) {
+    throw new BuilderError('usage.unsupported', 'the SBOMs of several platforms cannot be written to one file', {
+      hint: 'use --sbom=true, which attests each image',
+    });
+  }
   if (outputs.some(({ type }) => type === 'tar')) {
     throw new BuilderError('usage.unsupported', 'the files of several platforms cannot be written as one tar', {
       hint: 'use type=local, which gives each platform a directory of its own',
@@ -133,13 +157,20 @@ async function planAll(
   const times = imageTimes({ ...o, sourceDateEpoch: await sourceDateEpoch(engine, o, requests[0]!) });
   return Promise.all(
     requests.map(async (request) => {
+      const inputs = new BuildInputs();
+      for (const fetched of fetchedContexts(input)) inputs.add(fetched);
       const label = requests.length > 1 ? formatPlatform(request.platform) : undefined;
-      const run = await PlatformBuild.plan({ engine, options: o, request, times, cache, label, isDryRun });
+      const run = await PlatformBuild.plan({ engine, options: o, request, times, cache, label, isDryRun, inputs });
       stack.use(run);
       if (!isDryRun) requireRunnable(run.lowered.stages, request.platform);
       return run;
     }),
   );
+}
+
+function fetchedContexts({ context, contexts }: BuildInput): FetchedInput[] {
+  const named = [...contexts.values()].map((place) => (place.kind === 'directory' ? place.input : undefined));
+  return [context.input, ...named].flatMap((input) => input ?? []);
 }
 
 /** Side by side by default: what waits for a network or sleeps must not hold up the rest. */
@@ -194,7 +225,13 @@ function targetNames({ tags = [], platforms = [] }: BuildOptions, outputs: reado
 }
 
 /** Writes the image, names it, and says so in Buildah's words. */
-async function commit(engine: Engine, o: BuildOptions, run: PlatformBuild, names: TargetNames): Promise<BuiltImage> {
+async function commit(
+  engine: Engine,
+  o: BuildOptions,
+  run: PlatformBuild,
+  names: TargetNames,
+  predicates: readonly Descriptor[],
+): Promise<BuiltImage> {
   const { result, image } = run;
   const isLocal = names.local.length > 0 || names.remote.length === 0;
   const isTold = isLocal && o.layers !== true;
@@ -203,11 +240,13 @@ async function commit(engine: Engine, o: BuildOptions, run: PlatformBuild, names
   const written = await inPhase(engine.emit, 'commit', undefined, async () => {
     const made = await image.write(result);
     if (isTold) emitCopies(engine, result.root.layers, made.configDigest);
-    if (isLocal) await recordImage(engine, made, names.local, { created: image.createdOf(result.config) });
+    const created = image.createdOf(result.config);
+    if (isLocal) await recordImage(engine, made, names.local, { created, predicates });
     return made;
   });
+  const said: StoredPredicates = new Map([[written.manifest.digest, predicates]]);
   for (const name of names.remote) {
-    await inPhase(engine.emit, 'push', undefined, () => sendImage(engine, written.manifest, name, o));
+    await inPhase(engine.emit, 'push', undefined, () => sendImage(engine, written.manifest, name, o, said));
   }
   run.say('commit', `--> ${written.id.slice(0, 12)}`);
   return { id: written.id, manifest: written.manifest, platform: run.platform };
@@ -245,28 +284,47 @@ async function writeOutput(
   output: Output,
   runs: readonly PlatformBuild[],
   images: readonly BuiltImage[],
+  said: readonly SaidOfImage[],
 ): Promise<void> {
   switch (output.type) {
     case 'cacheonly':
       return;
     case 'local': {
       const isSplit = output.split ?? runs.length > 1;
-      for (const { result, platform } of runs) {
+      for (const [i, { result, platform, image }] of runs.entries()) {
+        const { predicates } = said[i]!;
+        const named = runs.length > 1 && !isSplit ? namedForPlatform(predicates, platform) : predicates;
+        const exported = { predicates: named, seconds: secondsOf(image.createdOf(result.config)) };
         const folder = isSplit ? join(output.dest, formatPlatform(platform).replaceAll('/', '_')) : output.dest;
-        await exportDirectory(engine, await snapshotOf(engine, result.root), folder);
+        await exportDirectory(engine, await snapshotOf(engine, result.root), folder, exported);
       }
       return;
     }
-    case 'tar':
-      return exportTar(engine, await snapshotOf(engine, runs[0]!.result.root), output.dest);
+    case 'tar': {
+      const { result, image } = runs[0]!;
+      const { predicates } = said[0]!;
+      const exported = { predicates, seconds: secondsOf(image.createdOf(result.config)) };
+      return exportTar(engine, await snapshotOf(engine, result.root), output.dest, exported);
+    }
     default:
       return exportImage(
         engine,
         images.map(({ manifest }) => manifest),
         output,
         o,
+        new Map(images.map(({ manifest }, i) => [manifest.digest, said[i]!.stored])),
       );
   }
+}
+
+function secondsOf(time: string): number {
+  return Math.floor(Date.parse(time) / 1000);
+}
+
+/** What to call the image in documents: a name in a registry or here. Paths of this machine tell nobody anything. */
+function publicName({ local, remote }: TargetNames): string {
+  const inRegistry = remote.map(parseImageName).find(({ transport }) => transport === 'docker')?.location;
+  return local[0] ?? inRegistry ?? 'image';
 }
 
 function warnUnusedArguments(engine: Engine, input: BuildInput, runs: readonly PlatformBuild[]): void {

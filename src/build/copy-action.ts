@@ -14,6 +14,7 @@ import { hexOf } from '../spec/digest.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
 import type { StepInput } from '../store/step-table.ts';
 import type { RootDirectory } from '../sys/root-directory.ts';
+import type { BuildInputs } from './build-inputs.ts';
 import type { Origin, Origins } from './origins.ts';
 import type { Below, PreparedStep } from './prepared-step.ts';
 import { CONTENT, copyInputs, type FileList } from './step-inputs.ts';
@@ -29,6 +30,8 @@ export interface CopyActionOptions {
   readonly agents: ReadonlyMap<string, SshAgent>;
   readonly tlsVerify: boolean | undefined;
   readonly certDir: string | undefined;
+  /** Told of what ADD fetches. */
+  readonly inputs: BuildInputs;
   /** Opens a root that stays open until the stage ends: sources refer to it. */
   readonly rootOf: (path: string) => RootDirectory;
 }
@@ -159,6 +162,7 @@ async function remoteSources(o: CopyActionOptions, step: AddStep, source: AddSou
     secrets: o.secrets,
     agent: o.agents.get('default'),
   });
+  o.inputs.add(fetched.input);
   const sources = await resolveSources({
     root: o.rootOf(fetched.dir),
     patterns: [fetched.pattern],

@@ -4,17 +4,19 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Engine } from '../container/engine.ts';
 import { listEntry, nameList, writeIndex } from '../container/manifest-list.ts';
+import type { StoredPredicates } from '../container/predicates.ts';
 import { sendImage } from '../container/push.ts';
 import type { BuildOptions, PushOptions } from '../container/verb-options.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { ImageOutput } from './output.ts';
 
-/** @param images manifests in the store, one for each platform */
+/** @param images manifests in the store, one for each platform. @param said what goes along with them */
 export async function exportImage(
   engine: Engine,
   images: readonly Descriptor[],
   output: ImageOutput,
   o: BuildOptions,
+  said: StoredPredicates,
 ): Promise<void> {
   const top = wholeOf(engine, images);
   const options: PushOptions = {
@@ -31,17 +33,15 @@ export async function exportImage(
     if (!output.push) return;
     const { tlsVerify } = output;
     for (const name of output.names) {
-      await sendImage(engine, top, `docker://${name}`, {
-        ...options,
-        ...(tlsVerify === undefined ? {} : { tlsVerify }),
-      });
+      const own = tlsVerify === undefined ? options : { ...options, tlsVerify };
+      await sendImage(engine, top, `docker://${name}`, own, said);
     }
     return;
   }
   const isStdout = output.dest === '-';
   const path = isStdout ? join(engine.store.scratch.directory('output'), 'image.tar') : output.dest;
   const suffix = output.names[0] === undefined ? '' : `:${output.names[0]}`;
-  await sendImage(engine, top, `${transportOf(output)}:${path}${suffix}`, options);
+  await sendImage(engine, top, `${transportOf(output)}:${path}${suffix}`, options, said);
   if (isStdout) await pipeline(createReadStream(path), process.stdout, { end: false });
 }
 

@@ -1,9 +1,11 @@
 /** Additional build contexts: `--build-context name=place`. */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { FetchedInput } from '../attest/build-facts.ts';
 import type { Engine } from '../container/engine.ts';
 import { fetchContext, isRemoteContext } from '../container/remote-context.ts';
 import { BuilderError } from '../report/builder-error.ts';
+import { publicInput } from './build-inputs.ts';
 
 export type NamedContext =
   /** What was fetched is no local directory: its ignore file, if it has one, is a file like any other. */
@@ -13,6 +15,8 @@ export type NamedContext =
       readonly isLocal: boolean;
       /** Seconds since the epoch, for what was fetched. */
       modifiedAt?(): number | undefined;
+      /** Where what was fetched came from. */
+      readonly input?: FetchedInput;
     }
   | { readonly kind: 'image'; readonly reference: string };
 
@@ -39,7 +43,8 @@ async function openNamed(engine: Engine, name: string, place: string): Promise<N
   if (isRemoteContext(place)) {
     const dir = engine.store.scratch.directory('context');
     const fetched = await fetchContext(engine, place, dir);
-    return { kind: 'directory', dir: fetched.dir, isLocal: false, modifiedAt: () => fetched.modifiedAt() };
+    const input = publicInput(fetched.input);
+    return { kind: 'directory', dir: fetched.dir, isLocal: false, input, modifiedAt: () => fetched.modifiedAt() };
   }
   const dir = resolve(engine.cwd, place);
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true)

@@ -22,6 +22,7 @@ import { chainIdOfAll } from '../spec/digest.ts';
 import { formatPlatform, type Platform } from '../spec/platform.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import type { BuildCache } from './build-cache.ts';
+import { type BuildInputs, imageInput } from './build-inputs.ts';
 import type { BuildRequest } from './build-request.ts';
 import { BuildTrace, type TracedBase, traceTable } from './build-trace.ts';
 import { Origins } from './origins.ts';
@@ -44,6 +45,8 @@ export interface PlatformBuildOptions {
   readonly label: string | undefined;
   /** Nothing is run, fetched to be kept, or written. */
   readonly isDryRun?: boolean;
+  /** Told of everything that is fetched. */
+  readonly inputs: BuildInputs;
 }
 
 /** Goes through the steps of a stage, in order. */
@@ -115,6 +118,15 @@ export class PlatformBuild implements AsyncDisposable {
     return new BuildTrace(identity, stages, traceTable(engine).get(BuildTrace.idOf(identity)));
   }
 
+  /** Everything fetched so far. */
+  get inputs(): BuildInputs {
+    return this.#b.inputs;
+  }
+
+  get times(): ImageTimes {
+    return this.#b.times;
+  }
+
   get request(): BuildRequest {
     return this.#b.request;
   }
@@ -146,14 +158,14 @@ export class PlatformBuild implements AsyncDisposable {
   get plannedStages(): readonly PlannedStage[] {
     const { label } = this.#b;
     return [...this.#lowered.stages.values()].map(({ stage, steps }) => ({
-      id: this.#stageId(stage.index),
+      id: this.stageId(stage.index),
       name: label === undefined ? stageLabel(stage) : `${label} ${stageLabel(stage)}`,
       steps: steps.length + 1,
     }));
   }
 
   get plannedSteps(): readonly PlannedStep[] {
-    return plannedSteps(this.#lowered, (index) => this.#stageId(index));
+    return plannedSteps(this.#lowered, (index) => this.stageId(index));
   }
 
   /** What the target came to. @throws RangeError before its last vertex has run */
@@ -204,7 +216,7 @@ export class PlatformBuild implements AsyncDisposable {
   }
 
   #tellEnd(stage: number, outcome: 'built' | 'failed' | 'canceled'): void {
-    this.#b.engine.emit({ type: 'stage-finished', stage: this.#stageId(stage), outcome, at: Date.now() });
+    this.#b.engine.emit({ type: 'stage-finished', stage: this.stageId(stage), outcome, at: Date.now() });
   }
 
   #begin(evaluated: EvaluatedStage): void {
@@ -217,7 +229,7 @@ export class PlatformBuild implements AsyncDisposable {
     const bottom = parent === undefined ? this.#bases.bottomOf(stage) : undefined;
     engine.emit({
       type: 'step-line',
-      step: `${this.#stageId(stage.index)}.1`,
+      step: `${this.stageId(stage.index)}.1`,
       text: `${prefix}STEP 1/${evaluated.steps.length + 1}: ${this.#fromText(stage, parent)}`,
     });
     const root = new StageRoot(engine, parent?.root ?? bottom!.layers, times.layer);
@@ -229,7 +241,7 @@ export class PlatformBuild implements AsyncDisposable {
         engine,
         evaluated,
         prefix,
-        id: this.#stageId(stage.index),
+        id: this.stageId(stage.index),
         layers: options.layers === true,
         format: options.format ?? 'oci',
         times,
@@ -297,6 +309,7 @@ export class PlatformBuild implements AsyncDisposable {
       forecast: this.#forecast,
       tlsVerify: options.tlsVerify,
       certDir: options.certDir,
+      inputs: this.#b.inputs,
     });
     this.#cleanup.use(origins);
     this.#cleanup.use(actions);
@@ -304,7 +317,7 @@ export class PlatformBuild implements AsyncDisposable {
   }
 
   #engineOf({ index }: Stage): Engine {
-    return { ...this.#b.engine, emit: emitOfStage(this.#b.engine.emit, this.#stageId(index)) };
+    return { ...this.#b.engine, emit: emitOfStage(this.#b.engine.emit, this.stageId(index)) };
   }
 
   #stage(index: number): EvaluatedStage {
@@ -330,7 +343,8 @@ export class PlatformBuild implements AsyncDisposable {
     return this.#b.label === undefined ? '' : `[${this.#b.label}] `;
   }
 
-  #stageId(index: number): string {
+  /** Id of a stage in events. */
+  stageId(index: number): string {
     return stageIdOf(this.#b, index);
   }
 
@@ -368,7 +382,7 @@ export class PlatformBuild implements AsyncDisposable {
     const [first] = options.tags ?? [];
     engine.emit({
       type: 'step-line',
-      step: this.#stageId(this.#lowered.target),
+      step: this.stageId(this.#lowered.target),
       text: `${prefix}${first === undefined ? 'COMMIT' : `COMMIT ${first}`}`,
     });
   }
@@ -401,8 +415,14 @@ export class PlatformBuild implements AsyncDisposable {
   }
 }
 
-function findImage({ isDryRun }: PlatformBuildOptions): FindImage {
-  return isDryRun === true ? peekImage : pulledImage;
+/** Images are inputs of the build, whoever reads them. */
+function findImage({ isDryRun, inputs }: PlatformBuildOptions): FindImage {
+  const find: FindImage = isDryRun === true ? peekImage : pulledImage;
+  return async (engine, reference, o) => {
+    const found = await find(engine, reference, o);
+    inputs.add(imageInput(found.image, found.name === '' ? reference : found.name));
+    return found;
+  };
 }
 
 function baseOf(base: BaseImage | undefined): TracedBase | undefined {

@@ -25,6 +25,7 @@ import type { StepInput } from '../store/step-table.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
+import type { BuildInputs } from './build-inputs.ts';
 import { prepareCopy, shownPath } from './copy-action.ts';
 import type { Origins } from './origins.ts';
 import type { Below, PreparedStep } from './prepared-step.ts';
@@ -49,6 +50,8 @@ export interface StepActionOptions {
   readonly forecast: { runs: number };
   readonly tlsVerify: boolean | undefined;
   readonly certDir: string | undefined;
+  /** Told of what ADD fetches. */
+  readonly inputs: BuildInputs;
 }
 
 const contentOfMount = (index: number): string => `content of mount ${index + 1}`;

@@ -32,6 +32,8 @@ export interface Option {
    * and are therefore accepted.
    */
   readonly unsupported?: true | readonly string[];
+  /** Why it is refused, in half a sentence. */
+  readonly why?: string;
 }
 
 type More = Partial<Omit<Option, 'name' | 'short' | 'aliases' | 'type' | 'placeholder' | 'summary'>>;
@@ -60,6 +62,11 @@ export function option(row: string, summary: string, more: More = {}): Option {
 /** Rows for flags that Buildah has and that are refused here, each by its own name. */
 export function unsupported(...rows: readonly string[]): readonly Option[] {
   return rows.map((row) => option(row, 'not supported', { tier: 'P2', hidden: true, unsupported: true }));
+}
+
+/** The same, for one reason. */
+export function unsupportedBecause(why: string, ...rows: readonly string[]): readonly Option[] {
+  return unsupported(...rows).map((row) => ({ ...row, why }));
 }
 
 /** Rows for flags that Buildah accepts and ignores, as is done here. */

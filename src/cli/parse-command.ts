@@ -49,7 +49,9 @@ function refuseUnsupported(words: readonly FlagWord[], command: Command): void {
     if (option.unsupported === undefined) continue;
     if (option.unsupported !== true && option.unsupported.includes(value)) continue;
     const only =
-      option.unsupported === true ? undefined : `only ${option.unsupported.map((v) => `"${v}"`).join(', ')} can be had`;
+      option.unsupported === true
+        ? option.why
+        : `only ${option.unsupported.map((v) => `"${v}"`).join(', ')} can be had`;
     throw unsupportedFlag(`--${option.name}`, command.name, only);
   }
 }

@@ -13,7 +13,9 @@ import { type ImageTimes, imageTimes } from './image-times.ts';
 import { newImageName } from './local-image.ts';
 import { isRemoteName, sendImage } from './push.ts';
 import { deleteContainer } from './remove-container.ts';
+import { parseSbomFiles, snapshotInventory, writeSbomFiles } from './sbom-files.ts';
 import { type SealedLayer, sealLayer } from './seal-layer.ts';
+import { unpack } from './unpack.ts';
 import type { CommitOptions, CommitResult } from './verb-options.ts';
 import type { WorkingContainer } from './working-container.ts';
 import { type NewImage, recordImage, writeImage } from './write-image.ts';
@@ -30,6 +32,7 @@ export async function commit(
   o: CommitOptions = {},
 ): Promise<CommitResult> {
   const times = imageTimes(o);
+  const sbom = parseSbomFiles(o, engine.cwd);
   const remote = image !== undefined && isRemoteName(image);
   const name = image === undefined || remote ? undefined : newImageName(image);
   const { id } = requireContainer(engine, nameOrId);
@@ -45,6 +48,10 @@ export async function commit(
     emitCopies(engine, sealed.layers, written.configDigest);
     await recordImage(engine, written, name === undefined ? [] : [name], { created: times.now() });
     emitTransfer(engine, 'Writing manifest to image destination');
+  }
+  if (sbom !== undefined) {
+    const inventory = await snapshotInventory(engine, await unpack(engine, sealed));
+    writeSbomFiles(sbom, inventory, { name: name ?? image ?? container.name, created: times.now() });
   }
   if (o.rm === true) await deleteContainer(engine, container);
   return {

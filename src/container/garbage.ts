@@ -56,7 +56,10 @@ interface Live {
 async function findLive(engine: Engine): Promise<Live> {
   const { store } = engine;
   const live: Live = { blobs: new Set(), layers: new Set(), chains: new Set(), snapshots: new Set(), lists: new Set() };
-  for (const image of store.images.list()) markManifest(engine, live, image.manifest);
+  for (const image of store.images.list()) {
+    markManifest(engine, live, image.manifest);
+    for (const { digest } of image.predicates ?? []) live.blobs.add(digest);
+  }
   for (const container of store.containers.list()) {
     markStack(engine, live, container.baseLayers, container.baseConfig?.rootfs.diff_ids ?? []);
     if (container.base !== undefined) markManifest(engine, live, container.base.manifest);

@@ -4,17 +4,26 @@
  */
 import { compress } from '../archive/compression.ts';
 import { copyImage } from '../image/copy.ts';
-import type { LayerReplacement, SourceLayer } from '../image/copy-options.ts';
+import type { CopyOptions, LayerReplacement, SourceLayer } from '../image/copy-options.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { parseImageName, type TransportName } from '../spec/image-name.ts';
-import { type Compression, compressionOf, type ImageFormat, isIndex, layerMediaType } from '../spec/media-type.ts';
+import {
+  type Compression,
+  compressionOf,
+  type ImageFormat,
+  isIndex,
+  layerMediaType,
+  MEDIA,
+} from '../spec/media-type.ts';
 import type { Bytes } from '../spec/target.ts';
 import type { Engine } from './engine.ts';
 import { layerTar } from './layer-bytes.ts';
 import { requireImage } from './local-image.ts';
 import { localTarget } from './local-target.ts';
+import { type StoredPredicates, storedPredicates } from './predicates.ts';
+import { attestedParts, nameAttested, type SentImage, takesAttestations } from './send-attestations.ts';
 import { registriesConf } from './short-names.ts';
 import type { PushOptions } from './verb-options.ts';
 
@@ -56,12 +65,16 @@ const USUAL_COMPRESSION: Readonly<Record<TransportName, Compression | 'as-is'>> 
   'containers-storage': 'as-is',
 };
 
-/** Sends a stored image and gives the descriptor it has there. */
+/**
+ * Sends a stored image or list and gives the descriptor it has there. What is said about the images goes along, in an
+ * index of images and attestations, wherever one can be held.
+ */
 export async function sendImage(
   engine: Engine,
   manifest: Descriptor,
   destination: string,
   o: PushOptions = {},
+  said: StoredPredicates = storedPredicates(engine),
 ): Promise<Descriptor> {
   const named = parseImageName(destination);
   const transport = named.transport ?? 'docker';
@@ -82,7 +95,7 @@ export async function sendImage(
   const wanted = o.compression ?? (usual === 'as-is' ? undefined : usual);
   const format = o.format ?? place.requiredFormat;
   const keeping: Promise<void>[] = [];
-  const sent = await copyImage(localTarget(engine), manifest.digest, place, '', {
+  const options: CopyOptions = {
     // An index goes whole when asked; a plain push sends the image for this machine.
     ...(isIndex(manifest.mediaType) && o.all === true ? { platforms: 'all' as const } : {}),
     ...(format === undefined ? {} : { format }),
@@ -96,9 +109,25 @@ export async function sendImage(
     signal: engine.signal,
     ...(o.retries === undefined ? {} : { retries: o.retries }),
     ...(o.retryDelayMs === undefined ? {} : { retryDelayMs: o.retryDelayMs }),
-  });
+  };
+  const attested = attestedParts(engine, manifest, said, o.all === true);
+  if (attested === undefined || !takesAttestations(engine, transport, format ?? formatOfManifest(manifest))) {
+    const sent = await copyImage(localTarget(engine), manifest.digest, place, '', options);
+    await Promise.all(keeping);
+    return sent;
+  }
+  const sent: SentImage[] = [];
+  for (const part of attested.parts) {
+    const there = await copyImage(localTarget(engine), part.local.digest, place, undefined, options);
+    sent.push({ ...part, manifest: there });
+  }
   await Promise.all(keeping);
-  return sent;
+  const names = transport === 'docker' ? [named.location] : [];
+  return await nameAttested(engine, place, sent, { names, annotations: attested.annotations, signal: engine.signal });
+}
+
+function formatOfManifest({ mediaType }: Descriptor): ImageFormat {
+  return mediaType === MEDIA.dockerManifest || mediaType === MEDIA.dockerList ? 'docker' : 'oci';
 }
 
 /** The form in which a layer leaves; undefined leaves it as it is. */

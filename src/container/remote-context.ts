@@ -1,6 +1,7 @@
 /** Build contexts that are not on this machine: git repositories, and archives or Containerfiles behind a URL. */
 import { lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { FetchedInput } from '../attest/build-facts.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import type { Engine } from './engine.ts';
@@ -16,6 +17,8 @@ export interface FetchedContext {
   readonly file: string | undefined;
   /** Seconds since the epoch: the commit's time, the server's `Last-Modified`, or the newest file of the archive. */
   modifiedAt(): number | undefined;
+  /** What was fetched, by its digest; the URL as given. */
+  readonly input: FetchedInput;
 }
 
 const GITHUB = /^github\.com\/[^/]+\/[^/]+/;
@@ -30,23 +33,26 @@ export async function fetchContext(engine: Engine, text: string, dir: string): P
   const { env, signal } = engine;
   const url = GITHUB.test(text) ? githubUrl(text) : text;
   if (isGitUrl(url)) {
-    const { root, subdirectory, committedAt } = await cloneGit(parseGitUrl(url), { directory: dir, env, signal });
+    const checkout = await cloneGit(parseGitUrl(url), { directory: dir, env, signal });
+    const { root, subdirectory, committedAt, commit } = checkout;
     const contained = join(root, containedPath(root, subdirectory));
-    return { dir: contained, file: undefined, modifiedAt: () => committedAt };
+    const input: FetchedInput = { kind: 'git', url, commit };
+    return { dir: contained, file: undefined, modifiedAt: () => committedAt, input };
   }
   const download = join(dir, 'download');
   mkdirSync(download);
   const file = await fetchUrl(url, { directory: download, env, signal });
+  const input: FetchedInput = { kind: 'http', url, digest: file.digest };
   const served = file.lastModified?.seconds;
   // Unpacked into a directory of its own: nothing fetched before or after is ever in the way of a link in it.
   const fresh = join(dir, 'context');
   mkdirSync(fresh);
   if (await unpackArchiveFile(engine, join(download, file.name), fresh)) {
-    return { dir: fresh, file: undefined, modifiedAt: () => served ?? newestBelow(Buffer.from(fresh)) };
+    return { dir: fresh, file: undefined, modifiedAt: () => served ?? newestBelow(Buffer.from(fresh)), input };
   }
   const empty = join(dir, 'empty');
   mkdirSync(empty);
-  return { dir: empty, file: join(download, file.name), modifiedAt: () => served };
+  return { dir: empty, file: join(download, file.name), modifiedAt: () => served, input };
 }
 
 /** Seconds since the epoch of the newest file; undefined without files. */

@@ -1,6 +1,7 @@
 /** Sources that are not on this machine, fetched into a directory to be copied from there. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { FetchedInput } from '../attest/build-facts.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
 import { DownloadCache, type KeptDownload } from './download-cache.ts';
 import type { Engine } from './engine.ts';
@@ -32,6 +33,8 @@ export interface RemoteFiles {
   readonly timestamp: Timestamp | undefined;
   /** Seconds since the epoch: the commit's time or the server's `Last-Modified`. */
   readonly modifiedAt: number | undefined;
+  /** What was fetched, by its digest; the URL as given. */
+  readonly input: FetchedInput;
 }
 
 /** @throws `copy.fetch-failed`, `blob.digest-mismatch` */
@@ -48,11 +51,12 @@ async function fetchFile(engine: Engine, text: string, o: RemoteFilesOptions): P
   const { env, signal, store } = engine;
   const cache = new DownloadCache(store.paths.cache);
   const kept = cache.find(text);
-  const use = ({ name, folder, lastModified }: KeptDownload): RemoteFiles => ({
+  const use = ({ name, folder, lastModified, digest }: KeptDownload): RemoteFiles => ({
     dir: cache.folderOf({ folder }),
     pattern: name,
     timestamp: undefined,
     modifiedAt: timeOf(lastModified)?.seconds,
+    input: { kind: 'http', url: text, digest },
   });
   const login = httpLogin(text, o.secrets, env);
   const directory = join(store.scratch.directory('remote'), 'download');
@@ -68,7 +72,8 @@ async function fetchFile(engine: Engine, text: string, o: RemoteFilesOptions): P
   });
   if (file === undefined) return use(kept!);
   const dir = file.validators === undefined ? directory : cache.keep(text, directory, file);
-  return { dir, pattern: file.name, timestamp: undefined, modifiedAt: file.lastModified?.seconds };
+  const input: FetchedInput = { kind: 'http', url: text, digest: file.digest };
+  return { dir, pattern: file.name, timestamp: undefined, modifiedAt: file.lastModified?.seconds, input };
 }
 
 async function fetchRepository(engine: Engine, text: string, o: RemoteFilesOptions): Promise<RemoteFiles> {
@@ -79,7 +84,7 @@ async function fetchRepository(engine: Engine, text: string, o: RemoteFilesOptio
   const login = gitLogin(url.remote, o.secrets, env);
   const socket = join(store.scratch.directory('ssh'), 'agent');
   await using _ = o.agent === undefined ? undefined : await serveSshAgent(o.agent, socket);
-  const { root, subdirectory, timestamp, committedAt } = await cloneGit(url, {
+  const { root, subdirectory, timestamp, committedAt, commit } = await cloneGit(url, {
     directory,
     checksum: o.checksum,
     keepGitDirectory: o.keepGitDir,
@@ -87,5 +92,7 @@ async function fetchRepository(engine: Engine, text: string, o: RemoteFilesOptio
     env: o.agent === undefined ? env : { ...env, SSH_AUTH_SOCK: socket },
     signal,
   });
-  return { dir: root, pattern: subdirectory === '' ? '.' : subdirectory, timestamp, modifiedAt: committedAt };
+  const pattern = subdirectory === '' ? '.' : subdirectory;
+  const input: FetchedInput = { kind: 'git', url: text, commit };
+  return { dir: root, pattern, timestamp, modifiedAt: committedAt, input };
 }

@@ -145,6 +145,12 @@ export interface CommitOptions extends RegistryOptions, Cancellable {
   readonly createdAnnotation?: boolean;
   readonly compression?: Compression;
   readonly compressionLevel?: number;
+  /** Preset of Buildah's or `spdx`, `cyclonedx`: format of the bill of materials. */
+  readonly sbom?: string;
+  /** File for the bill of materials. */
+  readonly sbomOutput?: string;
+  /** File for its package URLs, one a line. */
+  readonly sbomPurlOutput?: string;
   /** Delete the working container afterwards. */
   readonly rm?: boolean;
   readonly quiet?: boolean;
@@ -283,6 +289,16 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   readonly osVersion?: string;
   /** A name that ends with `-` is taken away. */
   readonly osFeatures?: readonly string[];
+  /** `type=sbom|provenance[,…]` */
+  readonly attest?: readonly string[];
+  /** `true`, `false`, `spdx`, `cyclonedx`, fields of `attest`; or a preset of Buildah's for the files below. */
+  readonly sbom?: string;
+  /** `true`, `false`, or fields of `attest`. */
+  readonly provenance?: string;
+  /** File for the bill of materials itself. */
+  readonly sbomOutput?: string;
+  /** File for its package URLs, one a line. */
+  readonly sbomPurlOutput?: string;
   readonly quiet?: boolean;
   /** What always happens: no container outlives a build. */
   readonly forceRm?: boolean;

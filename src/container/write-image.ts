@@ -55,7 +55,7 @@ export async function recordImage(
   engine: Engine,
   image: WrittenImage,
   names: readonly string[],
-  o: { created: string; intermediate?: boolean },
+  o: { created: string; intermediate?: boolean; predicates?: readonly Descriptor[] },
 ): Promise<void> {
   engine.store.blobs.flush();
   await engine.store.images.put({
@@ -64,5 +64,6 @@ export async function recordImage(
     manifest: image.manifest,
     created: o.created,
     ...(o.intermediate === true ? { intermediate: true } : {}),
+    ...(o.predicates === undefined || o.predicates.length === 0 ? {} : { predicates: o.predicates }),
   });
 }

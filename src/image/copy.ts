@@ -10,7 +10,7 @@ import { silent } from '../report/event.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type DiffId, digestOf } from '../spec/digest.ts';
 import type { ImageIndex, Manifest } from '../spec/manifest.ts';
-import { type ImageFormat, isIndex, isNonDistributable } from '../spec/media-type.ts';
+import { type ImageFormat, isImageConfig, isIndex, isNonDistributable } from '../spec/media-type.ts';
 import { formatPlatform, hostPlatform } from '../spec/platform.ts';
 import { MAX_DOCUMENT_BYTES, parseImageConfig, parseManifest } from '../spec/schema.ts';
 import type { Bytes, Cancellable, ReadTarget, Target } from '../spec/target.ts';
@@ -26,8 +26,8 @@ const DEFAULT_CONCURRENCY = 6;
 const MAX_INDEX_DEPTH = 4;
 
 /**
- * Copies `name` of `from` to `newName` of `to` (`''` stands for the name a location itself has) and gives the
- * descriptor of what `newName` now is.
+ * Copies `name` of `from` to `newName` of `to` (`''` stands for the name a location itself has; undefined leaves the
+ * naming to the caller) and gives the descriptor of what is there now.
  * @throws `platform.not-found`, `manifest.invalid`, `blob.digest-mismatch`, and what the two places throw; messages
  *   begin with `source:` or `destination:`
  */
@@ -35,7 +35,7 @@ export async function copyImage(
   from: ReadTarget,
   name: string,
   to: Target,
-  newName: string,
+  newName: string | undefined,
   o: CopyOptions = {},
 ): Promise<Descriptor> {
   return new ImageCopy(from, to, o).run(name, newName);
@@ -61,7 +61,7 @@ class ImageCopy {
     this.#blobs = new BlobTransfer(from, to, o);
   }
 
-  async run(name: string, newName: string): Promise<Descriptor> {
+  async run(name: string, newName: string | undefined): Promise<Descriptor> {
     const { signal } = this.#o;
     this.#emit({ type: 'transfer', id: 'source', label: 'Getting image source signatures', state: 'done' });
     const top = await this.#chosen(await fromSource(() => this.#from.resolve(name, { signal })), name);
@@ -129,7 +129,10 @@ class ImageCopy {
   /** Moves config and layers; gives the layers as they are at the destination. */
   async #copyBlobs(manifest: Manifest): Promise<readonly Descriptor[]> {
     const { transformLayer, signal, concurrency } = this.#o;
-    const diffIds = transformLayer === undefined ? undefined : await this.#diffIds(manifest);
+    // The layers of an artifact are no file systems: an attestation's are statements, which stay as they are.
+    const isTransformed =
+      transformLayer !== undefined && isImageConfig(manifest.config.mediaType) && !isStatements(manifest);
+    const diffIds = isTransformed ? await this.#diffIds(manifest) : undefined;
     const layers = [...manifest.layers];
     const tasks = layers.map((layer, index) => async (s: AbortSignal): Promise<void> => {
       layers[index] = await this.#copyLayer(layer, index, diffIds?.[index], s);
@@ -206,14 +209,20 @@ class ImageCopy {
     await atDestination(() => this.#to.push(descriptor, once(raw), { signal }));
   }
 
-  async #finish(document: Document, newName: string): Promise<void> {
+  async #finish(document: Document, newName: string | undefined): Promise<void> {
     const { signal } = this.#o;
     const { descriptor, raw } = document;
     const to = this.#to;
+    if (newName === undefined) return this.#push(document);
     if (pushesNamed(to)) return atDestination(() => to.pushNamed(descriptor, once(raw), newName, { signal }));
     await this.#push(document);
     await atDestination(() => to.tag(descriptor, newName, { signal }));
   }
+}
+
+/** An attestation in the form of an ordinary image, as BuildKit wrote them first. */
+function isStatements({ layers }: Manifest): boolean {
+  return layers.length > 0 && layers.every(({ mediaType }) => mediaType === 'application/vnd.in-toto+json');
 }
 
 /** Optional power: name a manifest in the request that stores it. */

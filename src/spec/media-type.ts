@@ -28,6 +28,11 @@ export function isManifest(mediaType: string): boolean {
   return mediaType === MEDIA.ociManifest || mediaType === MEDIA.dockerManifest;
 }
 
+/** Whether a config describes an image to run; those of artifacts have types of their own. */
+export function isImageConfig(mediaType: string): boolean {
+  return mediaType === MEDIA.ociConfig || mediaType === MEDIA.dockerConfig;
+}
+
 /** Layers whose bytes a registry may refuse to hold (foreign, non-distributable). */
 export function isNonDistributable(mediaType: string): boolean {
   return mediaType.includes('.nondistributable.') || mediaType.includes('.rootfs.foreign.');

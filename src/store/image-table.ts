@@ -17,6 +17,8 @@ export interface ImageRecord {
   readonly manifest: Descriptor;
   /** RFC 3339: when the image was made, as its config says. */
   readonly created: string;
+  /** Blobs with what is said about the image, annotated with their in-toto predicate types; they go along when it is sent. */
+  readonly predicates?: readonly Descriptor[];
   /** Made as a step of a build on the way to another image. */
   readonly intermediate?: boolean;
 }
@@ -70,8 +72,10 @@ export function withImage(before: readonly ImageRecord[], record: ImageRecord): 
   });
   const known = stripped.find((image) => image.id === record.id);
   if (known === undefined) return [...stripped, record];
+  const predicates = record.predicates ?? known.predicates;
   const merged: ImageRecord = {
     ...record,
+    ...(predicates === undefined ? {} : { predicates }),
     names: [...known.names.filter((name) => !record.names.includes(name)), ...record.names],
   };
   // Being wanted by somebody outweighs having been a step: an image stays visible once it was.

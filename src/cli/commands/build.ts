@@ -114,6 +114,10 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       trace: 'trace',
       manifest: 'manifest',
       osVersion: 'os-version',
+      sbom: 'sbom',
+      provenance: 'provenance',
+      sbomOutput: 'sbom-output',
+      sbomPurlOutput: 'sbom-purl-output',
     }),
     ...lists(c, {
       files: 'file',
@@ -132,6 +136,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       layerLabels: 'layer-label',
       osFeatures: 'os-feature',
       unsetAnnotations: 'unsetannotation',
+      attest: 'attest',
     }),
     ...switches(c, {
       noCache: 'no-cache',

@@ -24,6 +24,9 @@ async function commitOptions(c: CommandContext): Promise<CommitOptions> {
   const { flags } = c;
   const unsetAnnotations = flags.strings('unsetannotation');
   const reference = flags.string('reference-time');
+  const sbom = flags.string('sbom');
+  const sbomOutput = flags.string('sbom-output');
+  const sbomPurlOutput = flags.string('sbom-purl-output');
   return {
     ...(await registryOptions(c, false)),
     ...formatOption(c),
@@ -32,6 +35,9 @@ async function commitOptions(c: CommandContext): Promise<CommitOptions> {
     ...(unsetAnnotations === undefined ? {} : { unsetAnnotations }),
     ...(flags.on('omit-timestamp') ? { timestamp: 0 } : {}),
     ...(reference === undefined ? {} : { timestamp: Math.floor((await stat(reference)).mtimeMs / 1000) }),
+    ...(sbom === undefined ? {} : { sbom }),
+    ...(sbomOutput === undefined ? {} : { sbomOutput }),
+    ...(sbomPurlOutput === undefined ? {} : { sbomPurlOutput }),
     ...(flags.on('rm') ? { rm: true } : {}),
     ...(flags.on('quiet') ? { quiet: true } : {}),
     signal: c.signal,

@@ -1,6 +1,6 @@
 /** Flags of `build`. */
 import { ignored, type Option, option, unsupported } from '../option.ts';
-import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS } from './image-flags.ts';
+import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS, SBOM_FILE_FLAGS } from './image-flags.ts';
 import { PLATFORM_FLAGS, PULL_FLAGS, REFUSED_TRANSFER_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
 import { BUILD_RUN_FLAGS } from './run-flags.ts';
 
@@ -88,6 +88,10 @@ export const BUILD_FLAGS: readonly Option[] = [
   ...BUILD_RUN_FLAGS,
   ...COMPRESSION_FLAGS,
   ...ignored('--compress bool', '--disable-content-trust bool', '--loglevel int'),
+  option('--attest strs type=TYPE', 'attest the image: type=sbom or type=provenance, with options'),
+  option('--sbom str FORMAT', 'attest what the image holds: true, spdx or cyclonedx; or a preset of Buildah'),
+  option('--provenance str MODE', 'attest how the image was made: true, mode=max'),
+  ...SBOM_FILE_FLAGS,
   ...REFUSED_IMAGE_FLAGS,
   ...REFUSED_TRANSFER_FLAGS,
   ...unsupported(

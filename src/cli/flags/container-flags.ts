@@ -1,6 +1,6 @@
 /** Flags of `from`, `run`, `copy`, `add`, `config` and `commit`. */
 import { type Option, option, unsupported } from '../option.ts';
-import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS } from './image-flags.ts';
+import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS, SBOM_FILE_FLAGS } from './image-flags.ts';
 import { PLATFORM_FLAGS, PULL_FLAGS, REFUSED_TRANSFER_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
 import { FROM_RUN_FLAGS, RUN_RUN_FLAGS } from './run-flags.ts';
 
@@ -108,6 +108,8 @@ export const COMMIT_FLAGS: readonly Option[] = [
   ...REGISTRY_FLAGS,
   option('--omit-timestamp bool', 'same as --timestamp 0', { tier: 'P2', hidden: true }),
   option('--reference-time str FILE', 'take the time from a file', { tier: 'P2', hidden: true, complete: 'file' }),
+  option('--sbom str PRESET', 'preset of Buildah that says the format of the SBOM', { tier: 'P2' }),
+  ...SBOM_FILE_FLAGS,
   ...REFUSED_IMAGE_FLAGS,
   ...unsupported(
     '--add-file strs',

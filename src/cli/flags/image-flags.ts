@@ -1,5 +1,5 @@
 /** Flags about the image that `build` and `commit` write. */
-import { type Option, option, unsupported } from '../option.ts';
+import { type Option, option, unsupported, unsupportedBecause } from '../option.ts';
 
 export const FORMAT_FLAG = option('-f,--format str FORMAT', 'oci or docker', {
   env: 'BUILDAH_FORMAT',
@@ -23,19 +23,32 @@ export const IMAGE_FLAGS: readonly Option[] = [
   option('--omit-history bool', 'write no history', { tier: 'P1' }),
 ];
 
-/** Encryption, signing, confidential workloads and SBOM scanners. */
-export const REFUSED_IMAGE_FLAGS: readonly Option[] = unsupported(
-  '--cw str',
-  '--sign-by str',
-  '--sbom str',
-  '--sbom-image-output str',
-  '--sbom-image-purl-output str',
-  '--sbom-merge-strategy str',
-  '--sbom-output str',
-  '--sbom-purl-output str',
-  '--sbom-scanner-command strs',
-  '--sbom-scanner-image str',
-);
+/** Signing and confidential workloads. */
+export const REFUSED_IMAGE_FLAGS: readonly Option[] = unsupported('--cw str', '--sign-by str');
+
+/** Bills of materials as Buildah has them: files of the caller. */
+export const SBOM_FILE_FLAGS: readonly Option[] = [
+  option('--sbom-output str FILE', 'write the SBOM of the image to a file', { tier: 'P2', complete: 'file' }),
+  option('--sbom-purl-output str FILE', 'write the package URLs of the image to a file', {
+    tier: 'P2',
+    complete: 'file',
+  }),
+  option('--sbom-merge-strategy str NAME', 'there is one SBOM and nothing to merge', {
+    tier: 'P2',
+    hidden: true,
+    choices: ['cat', 'merge-cyclonedx-by-component-name-and-version', 'merge-spdx-by-package-name-and-versioninfo'],
+  }),
+  ...unsupportedBecause(
+    'packages are read from the image itself, no scanner is run',
+    '--sbom-scanner-command strs',
+    '--sbom-scanner-image str',
+  ),
+  ...unsupportedBecause(
+    'an SBOM inside the image would be a change of the image it describes; use --sbom-output',
+    '--sbom-image-output str',
+    '--sbom-image-purl-output str',
+  ),
+];
 
 export const COMPRESSION_FLAGS: readonly Option[] = [
   option('--compression-format str NAME', 'gzip or zstd', { tier: 'P1', choices: ['gzip', 'zstd'] }),

@@ -409,9 +409,9 @@ describe('hostile roots', () => {
 
   it('the walk stops at its limits and says so', () => {
     using tree = new FileTree({ 'a/b/c/d/Cargo.lock': '', x: '', y: '' });
-    const deep = takeInventory({ root: tree.path, limits: { maxEntries: 1000, maxDepth: 2 } });
+    const deep = takeInventory({ root: tree.path, limits: { maxEntries: 1000, maxDepth: 2, skipped: [] } });
     assert.deepEqual(deep.warnings, ['/a/b/c is not searched: it is more than 2 directories deep']);
-    const many = takeInventory({ root: tree.path, limits: { maxEntries: 3, maxDepth: 100 } });
+    const many = takeInventory({ root: tree.path, limits: { maxEntries: 3, maxDepth: 100, skipped: [] } });
     assert.deepEqual(many.warnings, ['the search stopped after 3 files']);
   });
 

@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { attestedIndex } from '../../../src/attest/attest-image.ts';
+import { statement } from '../../../src/attest/in-toto.ts';
 import { choosePlatform } from '../../../src/image/choose-platform.ts';
 import { copyImage } from '../../../src/image/copy.ts';
+import type { TransformLayer } from '../../../src/image/copy-options.ts';
 import { openTransport } from '../../../src/image/transport/open-transport.ts';
 import { openRepository, type Repository, type RepositoryOptions } from '../../../src/registry/repository.ts';
 import { isBuilderError } from '../../../src/report/builder-error.ts';
@@ -222,6 +225,43 @@ describe('copyImage', () => {
       /artifact .* cannot be written in Docker/,
     );
     await copyImage(from, 'x', to, 'x');
+  });
+
+  it('statements of an attestation are no layers to compress, in whichever form', async () => {
+    for (const form of ['artifact', 'image'] as const) {
+      const image = sampleImage();
+      const said = statement({ type: 'https://spdx.dev/Document', content: {} }, []);
+      const { index, blobs } = attestedIndex(
+        [{ image: { ...image.descriptor, platform: PLATFORMS[0]! }, statements: [said] }],
+        { form },
+      );
+      await using registry = await FakeRegistry.start();
+      await using from = repositoryOf(registry);
+      await storeImage(image, from, 'image');
+      for (const { descriptor, bytes } of blobs) await from.push(descriptor, bytesOf(bytes));
+      await from.tag(index, 'x');
+      await using to = repositoryOf(registry, 'team/other');
+      const asked: string[] = [];
+      const transformLayer: TransformLayer = async ({ descriptor }) => {
+        asked.push(descriptor.mediaType);
+        return undefined;
+      };
+      const copied = await copyImage(from, 'x', to, 'x', { platforms: 'all', transformLayer });
+      assert.equal(copied.digest, index.digest);
+      assert.ok(asked.length > 0 && !asked.includes('application/vnd.in-toto+json'));
+    }
+  });
+
+  it('without a name nothing is named', async () => {
+    await using registry = await FakeRegistry.start();
+    await using from = repositoryOf(registry);
+    const image = sampleImage();
+    await storeImage(image, from, 'x');
+    await using to = repositoryOf(registry, 'team/other');
+    const { digest } = await copyImage(from, 'x', to, undefined);
+    assert.equal(digest, image.descriptor.digest);
+    assert.equal(await to.exists(image.descriptor), true);
+    assert.equal(registry.manifests.has('team/other:x'), false);
   });
 
   it('cancelling stops everything with the reason', async () => {

@@ -1,0 +1,83 @@
+/** Bills of materials as files of the caller: `--sbom`, `--sbom-output` and `--sbom-purl-output` in Buildah's sense. */
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { cycloneDxDocument } from '../attest/cyclonedx.ts';
+import { takeInventory } from '../attest/inventory.ts';
+import type { SbomSubject } from '../attest/sbom-subject.ts';
+import type { Inventory } from '../attest/software.ts';
+import { spdxDocument } from '../attest/spdx.ts';
+import { BuilderError } from '../report/builder-error.ts';
+import type { SnapshotId } from '../rootfs/snapshotter.ts';
+import type { Engine } from './engine.ts';
+
+export type SbomFormat = 'spdx' | 'cyclonedx';
+
+export interface SbomFileOptions {
+  /** One of Buildah's presets, or a format. */
+  readonly sbom?: string;
+  readonly sbomOutput?: string;
+  readonly sbomPurlOutput?: string;
+}
+
+/** Where the document itself goes, without a statement around it. */
+export interface SbomFiles {
+  readonly format: SbomFormat;
+  /** Absolute. */
+  readonly document: string | undefined;
+  /** Absolute: package URLs, one a line. */
+  readonly purls: string | undefined;
+}
+
+/** Buildah's presets name a scanner and a format; the format is what can be kept of them. */
+const PRESETS: ReadonlyMap<string, SbomFormat> = new Map([
+  ['syft', 'cyclonedx'],
+  ['syft-cyclonedx', 'cyclonedx'],
+  ['syft-spdx', 'spdx'],
+  ['trivy', 'cyclonedx'],
+  ['trivy-cyclonedx', 'cyclonedx'],
+  ['trivy-spdx', 'spdx'],
+]);
+
+/** The format of one of Buildah's presets; undefined for other words. */
+export function presetFormat(text: string | undefined): SbomFormat | undefined {
+  return text === undefined ? undefined : PRESETS.get(text);
+}
+
+export const PRESET_NAMES: readonly string[] = [...PRESETS.keys()];
+
+/**
+ * The files that are asked for, if any.
+ * @param format of the document, unless a preset says another
+ * @throws `usage.invalid` for a preset without a file
+ */
+export function parseSbomFiles(o: SbomFileOptions, cwd: string, format: SbomFormat = 'spdx'): SbomFiles | undefined {
+  const preset = presetFormat(o.sbom);
+  if (o.sbomOutput === undefined && o.sbomPurlOutput === undefined) {
+    if (preset === undefined) return undefined;
+    throw new BuilderError('usage.invalid', `--sbom ${o.sbom} says nothing about where the SBOM is to be written`, {
+      hint: 'add --sbom-output FILE or --sbom-purl-output FILE',
+    });
+  }
+  const absolute = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : resolve(cwd, path);
+  return { format: preset ?? format, document: absolute(o.sbomOutput), purls: absolute(o.sbomPurlOutput) };
+}
+
+/** Reads the packages of a snapshot; what cannot be read is told as a warning, and in every document. */
+export async function snapshotInventory(engine: Engine, snapshot: SnapshotId | undefined): Promise<Inventory> {
+  await using view = await engine.snapshots.view(snapshot);
+  const inventory = takeInventory({ root: view.path, signal: engine.signal });
+  for (const text of inventory.warnings) engine.emit({ type: 'warning', text: `SBOM: ${text}` });
+  return inventory;
+}
+
+export function sbomDocument(format: SbomFormat, inventory: Inventory, subject: SbomSubject): object {
+  return format === 'spdx' ? spdxDocument(inventory, subject) : cycloneDxDocument(inventory, subject);
+}
+
+export function writeSbomFiles(files: SbomFiles, inventory: Inventory, subject: SbomSubject): void {
+  if (files.document !== undefined) {
+    writeFileSync(files.document, `${JSON.stringify(sbomDocument(files.format, inventory, subject), undefined, 2)}\n`);
+  }
+  if (files.purls !== undefined) writeFileSync(files.purls, inventory.packages.map(({ purl }) => `${purl}\n`).join(''));
+}
