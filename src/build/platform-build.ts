@@ -25,6 +25,7 @@ import type { BuildCache } from './build-cache.ts';
 import { type BuildInputs, imageInput } from './build-inputs.ts';
 import type { BuildRequest } from './build-request.ts';
 import { BuildTrace, type TracedBase, traceTable } from './build-trace.ts';
+import { type Entitlements, parseEntitlements } from './entitlements.ts';
 import { Origins } from './origins.ts';
 import { type BaseImage, type FindImage, pulledImage, StageBases } from './stage-base.ts';
 import { StageBuild, type StageResult } from './stage-build.ts';
@@ -66,6 +67,7 @@ export class PlatformBuild implements AsyncDisposable {
   readonly #forecast: { runs: number };
   readonly #secrets: ReadonlyMap<string, SecretSource>;
   readonly #agents: ReadonlyMap<string, SshAgent>;
+  readonly #allowed: Entitlements;
   readonly #ignore: IgnoreRules | undefined;
   readonly #trace: BuildTrace;
   #isTraced = false;
@@ -93,6 +95,7 @@ export class PlatformBuild implements AsyncDisposable {
     const secrets = (options.secrets ?? []).map((text) => parseSecret(text, engine.env, engine.cwd));
     this.#secrets = new Map(secrets.map((secret) => [secret.id, secret]));
     const agents = (options.ssh ?? []).map((text) => parseSshAgent(text, engine.env, engine.cwd));
+    this.#allowed = parseEntitlements(options.allow ?? []);
     this.#agents = new Map(agents.map((agent) => [agent.id, agent]));
     const ignoreFile = findIgnoreFile(request.context.dir, request.containerfile, options.ignoreFile, engine.cwd);
     const isIgnoring = request.context.isLocal || options.ignoreFile !== undefined;
@@ -299,6 +302,7 @@ export class PlatformBuild implements AsyncDisposable {
       engine,
       origins,
       run: options.run ?? {},
+      allowed: this.#allowed,
       secrets: this.#secrets,
       agents: this.#agents,
       platform: formatPlatform(stage.platform ?? request.platform),

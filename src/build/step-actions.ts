@@ -17,6 +17,7 @@ import type { StatCache } from '../container/stat-cache.ts';
 import type { RunDefaults } from '../container/working-container.ts';
 import type { RunStep, StepMount, WorkdirStep } from '../dockerfile/step.ts';
 import { BuilderError, located } from '../report/builder-error.ts';
+import { ownCapabilities } from '../run/capabilities.ts';
 import { resolveUser } from '../run/user.ts';
 import { digestOf } from '../spec/digest.ts';
 import type { NetworkMode, RunMount } from '../spec/process-spec.ts';
@@ -27,6 +28,7 @@ import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import type { BuildInputs } from './build-inputs.ts';
 import { prepareCopy, shownPath } from './copy-action.ts';
+import type { Entitlements } from './entitlements.ts';
 import type { Origins } from './origins.ts';
 import type { Below, PreparedStep } from './prepared-step.ts';
 import type { StageRoot } from './stage-root.ts';
@@ -36,6 +38,7 @@ export interface StepActionOptions {
   readonly engine: Engine;
   readonly origins: Origins;
   readonly run: RunDefaults;
+  readonly allowed: Entitlements;
   readonly secrets: ReadonlyMap<string, SecretSource>;
   readonly agents: ReadonlyMap<string, SshAgent>;
   /** `os/arch[/variant]` */
@@ -111,7 +114,7 @@ export class StepActions implements AsyncDisposable {
   // --- RUN
 
   async #prepareRun(written: RunStep, chain: string | undefined): Promise<PreparedStep> {
-    refuseUnsupported(written, this.#o.run.network);
+    refuseForbidden(written, this.#o.allowed, this.#o.run.network);
     const step = this.#withMounts(written);
     this.#o.forecast.runs -= 1;
     const inputs = (mounted: readonly StepInput[]): StepInput[] =>
@@ -202,7 +205,7 @@ export class StepActions implements AsyncDisposable {
       agents: this.#o.agents,
       ...(this.#o.cacheNamespace === undefined ? {} : { cacheNamespace: this.#o.cacheNamespace }),
     };
-    await using staged = await stageMounts(engine, step.mounts, run.volumes ?? [], origins);
+    await using staged = await stageMounts(engine, step.mounts, origins);
     const script = this.#stageScript(step);
     const output = (stream: 'stdout' | 'stderr') => (data: Uint8Array) =>
       engine.emit({ type: 'step-output', step: id, stream, data });
@@ -213,7 +216,7 @@ export class StepActions implements AsyncDisposable {
       extraEnv: [...step.proxyEnv, ...staged.env],
       cwd: step.workdir,
       user: step.user,
-      defaults: run,
+      defaults: step.security === 'insecure' ? withoutConfinement(run) : run,
       ...(step.network === 'default' ? {} : { network: step.network }),
       mounts: [...staged.mounts, ...script],
       terminal: false,
@@ -268,22 +271,19 @@ export class StepActions implements AsyncDisposable {
   }
 }
 
-/** What parses and cannot be done is refused by name. */
-function refuseUnsupported(step: RunStep, network: NetworkMode | undefined): void {
-  if (step.security !== 'sandbox') {
-    throw new BuilderError(
-      'usage.unsupported',
-      'RUN --security=insecure is not allowed: builds here run without extra privileges',
-      {
-        span: step.span,
-      },
-    );
+/** What a Dockerfile may not have without the caller's consent is refused by name. */
+function refuseForbidden(step: RunStep, allowed: Entitlements, network: NetworkMode | undefined): void {
+  if (step.security === 'insecure' && !allowed.insecure) {
+    throw new BuilderError('usage.invalid', 'RUN --security=insecure is not allowed in this build', {
+      span: step.span,
+      hint: 'if you trust this file with every privilege of yours, pass --allow security.insecure',
+    });
   }
   // Who cuts a build off from the host's network does not mean the Dockerfile to undo it.
-  if (step.network === 'host' && (network ?? 'host') !== 'host') {
+  if (step.network === 'host' && !allowed.hostNetwork && (network ?? 'host') !== 'host') {
     throw new BuilderError('usage.invalid', `RUN --network=host is not allowed in a build with --network=${network}`, {
       span: step.span,
-      hint: 'build with --network=host if the Dockerfile may use the network of this machine',
+      hint: 'if the Dockerfile may use the network of this machine, pass --allow network.host',
     });
   }
   if (step.devices.length > 0) {
@@ -291,6 +291,16 @@ function refuseUnsupported(step: RunStep, network: NetworkMode | undefined): voi
       span: step.span,
     });
   }
+}
+
+/** Every capability there is to give, no filter of system calls, nothing of /proc and /sys hidden. */
+function withoutConfinement(run: RunDefaults): RunDefaults {
+  return {
+    ...run,
+    addCapabilities: ownCapabilities(),
+    dropCapabilities: [],
+    securityOptions: ['seccomp=unconfined', 'unmask=ALL'],
+  };
 }
 
 function makeDirectory(rootPath: string, step: WorkdirStep): void {

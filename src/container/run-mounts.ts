@@ -1,5 +1,5 @@
 /**
- * What a RUN sees besides its root filesystem: bind, cache, tmpfs, secret and ssh mounts, and volumes. Everything is
+ * What a RUN sees besides its root filesystem: bind, cache, tmpfs, secret and ssh mounts. Everything is
  * staged in a private place and shown from there, so that what was checked is what is mounted: a source is resolved to
  * a descriptor inside its root first, and that descriptor is bound, whatever happens to the path meanwhile.
  */
@@ -16,7 +16,6 @@ import { procPath, RootDirectory } from '../sys/root-directory.ts';
 import { type CacheMount, holdCaches } from './cache-mounts.ts';
 import type { Engine } from './engine.ts';
 import { giveTo } from './mount-owner.ts';
-import { parseVolume } from './run-volume.ts';
 import { readSecret, type SecretSource } from './secret-source.ts';
 import type { SshAgent } from './ssh-agent.ts';
 import { serveSshAgent } from './ssh-agent-server.ts';
@@ -43,7 +42,6 @@ export interface StagedMounts extends AsyncDisposable {
 export async function stageMounts<Mount extends ResolvedMount>(
   engine: Engine,
   requests: readonly Mount[],
-  volumes: readonly string[],
   origins: MountOrigins<Mount>,
 ): Promise<StagedMounts> {
   await using cleanup = new CleanupStack();
@@ -56,7 +54,6 @@ export async function stageMounts<Mount extends ResolvedMount>(
     mounts.push(...staged.mounts);
     env.push(...staged.env);
   }
-  for (const volume of volumes) mounts.push(parseVolume(volume, engine.cwd));
   const held = cleanup.move();
   return { mounts: outermostFirst(mounts), env, [Symbol.asyncDispose]: () => held[Symbol.asyncDispose]() };
 }

@@ -96,7 +96,7 @@ export function expandEnv(entries: readonly string[], env: Environment): string[
 async function stageRunMounts(engine: Engine, o: RunOptions, cwd: string) {
   await using cleanup = new CleanupStack();
   const requests = (o.mounts ?? []).map((text) => parseMount(text, cwd));
-  const staged = await stageMounts<ResolvedMount>(engine, requests, [], {
+  const staged = await stageMounts<ResolvedMount>(engine, requests, {
     open: async (mount) => {
       if (!('from' in mount) || mount.from === undefined) return join(engine.cwd, o.contextDir ?? '/');
       return await openFrom(engine, mount.from, cleanup);

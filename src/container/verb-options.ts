@@ -265,6 +265,8 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   readonly secrets?: readonly string[];
   /** `default|id[=socket|key,…]` */
   readonly ssh?: readonly string[];
+  /** Granted to the Dockerfile: `security.insecure`, `network.host`, `device`, `device=vendor/class[=name]`. */
+  readonly allow?: readonly string[];
   /** Added to every RUN. */
   readonly mounts?: readonly string[];
   readonly run?: RunDefaults;

@@ -1,4 +1,5 @@
 /** Capability names, and the set a build step gets unless told otherwise. */
+import { readFileSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
 
 /** Position is the kernel's number. @see linux/capability.h */
@@ -42,6 +43,13 @@ export function adjustCapabilities(add: readonly string[], drop: readonly string
   for (const text of add) if (!isAll(text)) set.add(capabilityName(text));
   for (const text of drop) if (!isAll(text)) set.delete(capabilityName(text));
   return [...set].sort();
+}
+
+/** Every capability this process could give to another; in a user namespace they count inside it only. */
+export function ownCapabilities(): readonly string[] {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const bits = BigInt(`0x${/^CapPrm:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
+  return NAMES.filter((_, number) => ((bits >> BigInt(number)) & 1n) === 1n).sort();
 }
 
 /** Kernel numbers of capability names. */

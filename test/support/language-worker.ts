@@ -40,6 +40,7 @@ export interface CaseOutcome {
 }
 
 const LISTS = {
+  '--allow': 'allow',
   '--build-arg': 'buildArgs',
   '--build-arg-file': 'buildArgFiles',
   '--build-context': 'buildContexts',

@@ -131,6 +131,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       secrets: 'secret',
       ssh: 'ssh',
       mounts: 'mount',
+      allow: 'allow',
       outputs: 'output',
       reports: 'report',
       layerLabels: 'layer-label',
