@@ -26,7 +26,7 @@ const account = rootAccount();
 const skip = firstReason(
   account === undefined && 'comparing owners needs root',
   staticBusybox() === undefined && 'not installed: a static busybox',
-  missingPrograms('buildah', 'git', 'setfattr', 'xz', 'bzip2', 'zstd'),
+  missingPrograms('buildah', 'git', 'python3', 'setfattr', 'xz', 'bzip2', 'zstd'),
   otherBuildah(),
 );
 
