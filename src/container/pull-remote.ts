@@ -13,6 +13,7 @@ import { parseImageName } from '../spec/image-name.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { hostPlatform } from '../spec/platform.ts';
 import { formatReference, parseReference, type QualifiedReference, withDefaultTag } from '../spec/reference.ts';
+import { MAX_DOCUMENT_BYTES, parseImageConfig } from '../spec/schema.ts';
 import type { ImageRecord } from '../store/image-table.ts';
 import type { Engine } from './engine.ts';
 import { nowNanoseconds } from './image-times.ts';
@@ -212,7 +213,7 @@ async function recordPulled(
 ): Promise<PulledImage> {
   const { store } = engine;
   const document = JSON.parse(store.blobs.read(manifest.digest).toString('utf8')) as Manifest;
-  const config = JSON.parse(store.blobs.read(document.config.digest).toString('utf8')) as ImageConfig;
+  const config = pulledConfig(engine, document, from);
   for (const [i, layer] of document.layers.entries()) {
     const diffId = config.rootfs.diff_ids[i];
     if (diffId !== undefined && layer.digest !== diffId) store.layers.noteForm(diffId, layer, from);
@@ -226,4 +227,26 @@ async function recordPulled(
   store.blobs.flush();
   await store.images.put(record);
   return { record, name: name ?? '' };
+}
+
+/**
+ * The config of an image that has arrived, which nobody has looked at yet: its DiffIDs become names of files.
+ * @throws `manifest.invalid`
+ */
+function pulledConfig(engine: Engine, manifest: Manifest, from: string | undefined): ImageConfig {
+  const { digest, size } = manifest.config;
+  const name = from === undefined ? digest : `${digest} of ${from}`;
+  if (size > MAX_DOCUMENT_BYTES) {
+    throw new BuilderError(
+      'manifest.invalid',
+      `the image config ${name} is refused: ${size} bytes are more than the limit of ${MAX_DOCUMENT_BYTES}`,
+    );
+  }
+  const config = parseImageConfig(engine.store.blobs.read(digest), name);
+  const { length } = config.rootfs.diff_ids;
+  if (length === manifest.layers.length) return config;
+  throw new BuilderError(
+    'manifest.invalid',
+    `the image config ${name} is refused: it lists ${length} layers, but the manifest ${manifest.layers.length}`,
+  );
 }

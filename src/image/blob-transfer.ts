@@ -8,7 +8,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { type Bytes, type Cancellable, canMountBlobs, type ReadTarget, type Target } from '../spec/target.ts';
 import type { CopyOptions, LayerReplacement } from './copy-options.ts';
-import { atDestination, fromSource, sourceBytes } from './copy-side.ts';
+import { atDestination, fromSource, ofPlace, sourceBytes } from './copy-side.ts';
 
 const DEFAULT_RETRIES = 3;
 /** Milliseconds between two progress events of one blob. */
@@ -100,7 +100,7 @@ export class BlobTransfer {
       signal.throwIfAborted();
       try {
         const content = this.#counted(d.digest, label, d, await fromSource(open));
-        return await atDestination(() => this.#to.push(d, content, { signal }));
+        return await atDestination(() => this.#to.push(d, content, { signal }), this.#named(d.digest));
       } catch (error) {
         const isPassing = isBuilderError(error) && error.facts['retryable'] === true;
         // The source has its own retries and resumes; when it gives up, so does the copy.
@@ -110,11 +110,15 @@ export class BlobTransfer {
     }
   }
 
+  #named(digest: string): string {
+    return `blob ${digest}${ofPlace(this.#from)}`;
+  }
+
   /** Tells how far it is. Sinks verify what they store, and nothing past the expected size is handed to them. */
   async *#counted(id: string, label: string, expected: { readonly size: number } | undefined, content: Bytes): Bytes {
     let current = 0;
     let told = performance.now();
-    const bounded = expected === undefined ? content : verified(content, { size: expected.size }, `blob ${id}`);
+    const bounded = expected === undefined ? content : verified(content, { size: expected.size }, this.#named(id));
     for await (const chunk of sourceBytes(bounded)) {
       current += chunk.length;
       const now = performance.now();

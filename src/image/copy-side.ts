@@ -1,20 +1,25 @@
 /** Which of the two places of a copy an error came from, said in its message and facts. */
 import { verified } from '../archive/verify.ts';
-import { BuilderError } from '../report/builder-error.ts';
+import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Bytes, ReadTarget } from '../spec/target.ts';
 
 export type CopySide = 'source' | 'destination';
 
 /** Errors that have no code (cancelling, a full disk) pass as they are; a side once given stays. */
-export function withSide(error: unknown, side: CopySide): unknown {
+function withSide(error: unknown, side: CopySide, before = ''): unknown {
   if (!(error instanceof BuilderError) || error.facts['side'] !== undefined) return error;
-  return new BuilderError(error.code, `${side}: ${error.message}`, {
+  return new BuilderError(error.code, `${side}: ${before}${error.message}`, {
     cause: error,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     ...(error.span === undefined ? {} : { span: error.span }),
     facts: { ...error.facts, side },
   });
+}
+
+/** ` of registry/repository` for a place that has a name, else nothing: what messages say behind a digest. */
+export function ofPlace(place: object): string {
+  return 'name' in place && typeof place.name === 'string' ? ` of ${place.name}` : '';
 }
 
 export async function fromSource<T>(action: () => Promise<T> | T): Promise<T> {
@@ -25,13 +30,14 @@ export async function fromSource<T>(action: () => Promise<T> | T): Promise<T> {
   }
 }
 
-export async function atDestination<T>(action: () => Promise<T> | T): Promise<T> {
+/** @param content what is handed over, for messages about it: `blob sha256:… of registry/repository` */
+export async function atDestination<T>(action: () => Promise<T> | T, content?: string): Promise<T> {
   try {
     return await action();
   } catch (error) {
     // A place that checks what it is given reports wrong content, but did not make it.
-    const isContent = error instanceof BuilderError && error.code === 'blob.digest-mismatch';
-    throw withSide(error, isContent ? 'source' : 'destination');
+    if (!isBuilderError(error, 'blob.digest-mismatch')) throw withSide(error, 'destination');
+    throw withSide(error, 'source', content === undefined ? '' : `${content} is refused: `);
   }
 }
 

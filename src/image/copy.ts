@@ -18,7 +18,7 @@ import { BlobTransfer } from './blob-transfer.ts';
 import { choosePlatform, isAttestation } from './choose-platform.ts';
 import { convertIndex, convertManifest, formatOf } from './convert-manifest.ts';
 import type { CopyOptions } from './copy-options.ts';
-import { atDestination, fromSource, readDocument } from './copy-side.ts';
+import { atDestination, fromSource, ofPlace, readDocument } from './copy-side.ts';
 import { forEachLimited } from './limited.ts';
 
 const DEFAULT_CONCURRENCY = 6;
@@ -78,21 +78,22 @@ class ImageCopy {
     for (let depth = 0; isIndex(found.mediaType); depth++) {
       const wanted = platforms ?? [hostPlatform()];
       if (wanted === 'all' || wanted.length > 1) return found;
-      this.#checkDepth(depth);
+      this.#checkDepth(depth, found);
       const { value } = await this.#readIndex(found);
       found = choosePlatform(value, wanted[0] ?? hostPlatform(), name === '' ? found.digest : name);
     }
     return found;
   }
 
-  #checkDepth(depth: number): void {
+  #checkDepth(depth: number, d: Descriptor): void {
     if (depth < MAX_INDEX_DEPTH) return;
-    throw new BuilderError('manifest.invalid', `source: the index is nested more than ${MAX_INDEX_DEPTH} deep`);
+    const what = `the index ${d.digest}${ofPlace(this.#from)}`;
+    throw new BuilderError('manifest.invalid', `source: ${what} is nested more than ${MAX_INDEX_DEPTH} deep`);
   }
 
   async #readIndex(d: Descriptor): Promise<{ readonly raw: Uint8Array; readonly value: ImageIndex }> {
     const raw = await this.#read(d);
-    const parsed = await fromSource(() => parseManifest(raw, d.mediaType));
+    const parsed = await fromSource(() => parseManifest(raw, d.mediaType, `${d.digest}${ofPlace(this.#from)}`));
     if (parsed.kind === 'index') return { raw, value: parsed.value };
     throw new BuilderError('manifest.invalid', `source: ${d.digest} was said to be an index, but is a manifest`);
   }
@@ -112,7 +113,7 @@ class ImageCopy {
 
   async #copyManifest(d: Descriptor): Promise<Document> {
     const raw = await this.#read(d);
-    const parsed = await fromSource(() => parseManifest(raw, d.mediaType));
+    const parsed = await fromSource(() => parseManifest(raw, d.mediaType, `${d.digest}${ofPlace(this.#from)}`));
     if (parsed.kind !== 'manifest') {
       throw new BuilderError('manifest.invalid', `source: ${d.digest} was said to be a manifest, but is an index`);
     }
@@ -144,7 +145,8 @@ class ImageCopy {
 
   async #diffIds(manifest: Manifest): Promise<readonly DiffId[]> {
     const raw = await this.#read(manifest.config);
-    const { rootfs } = await fromSource(() => parseImageConfig(raw));
+    const name = `${manifest.config.digest}${ofPlace(this.#from)}`;
+    const { rootfs } = await fromSource(() => parseImageConfig(raw, name));
     if (rootfs.diff_ids.length === manifest.layers.length) return rootfs.diff_ids;
     throw new BuilderError(
       'manifest.invalid',
@@ -172,7 +174,7 @@ class ImageCopy {
   }
 
   async #copyIndex(d: Descriptor, depth: number): Promise<Document> {
-    this.#checkDepth(depth);
+    this.#checkDepth(depth, d);
     const { raw, value } = await this.#readIndex(d);
     const wanted = this.#wantedEntries(value, d);
     const entries: Descriptor[] = [];

@@ -68,5 +68,8 @@ export function followable(text: string, base: URL, origin: URL, what: string): 
   if (isPrivateHost(url.hostname) && url.host !== origin.host) {
     throw refuse(`${redactUrl(url)} is a private address other than the registry's own`);
   }
+  // A login that a registry puts into an address is nobody's we know.
+  url.username = '';
+  url.password = '';
   return url;
 }

@@ -114,7 +114,7 @@ class RegistryRepository implements Repository {
         `${what} is refused: it was said to be ${printable(expected)}, but is ${digest}`,
       );
     }
-    const { mediaType } = parseManifest(content, type);
+    const { mediaType } = parseManifest(content, type, `${reference} of ${this.name}`);
     this.#keep(digest, content);
     return { mediaType, digest, size: content.length };
   }

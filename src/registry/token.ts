@@ -50,8 +50,6 @@ export function checkRealm(challenge: Challenge, registry: URL, withCredentials:
   if (withCredentials && realm.protocol === 'http:' && !sameOrigin(realm, registry)) {
     throw refuse(`its realm at ${realm.host} would get the credentials over plain http`);
   }
-  realm.username = '';
-  realm.password = '';
   return realm;
 }
 

@@ -32,8 +32,12 @@ export function digestFromHex(hex: string): Digest {
   return digest;
 }
 
-/** The 64 hex digits without the algorithm. */
+/**
+ * The 64 hex digits without the algorithm. They become names of files, so what a cast made of something else is refused
+ * with a `RangeError` rather than followed.
+ */
 export function hexOf(digest: Digest): string {
+  if (!DIGEST.test(digest)) throw new RangeError(`not a sha256 digest: ${JSON.stringify(digest)}`);
   return digest.slice('sha256:'.length);
 }
 

@@ -27,18 +27,20 @@ export type ParsedManifest =
  * Reads a manifest or an index, whichever the bytes are.
  * @param declaredMediaType what the descriptor or the `Content-Type` header says; one that names no kind of manifest
  *   (`application/json`, …) says nothing
- * @throws `manifest.invalid` naming JSON pointer and expectation
+ * @param name which one, for messages: `x of registry/repository`
+ * @throws `manifest.invalid` naming the document, JSON pointer and expectation
  */
-export function parseManifest(raw: Uint8Array, declaredMediaType?: string): ParsedManifest {
+export function parseManifest(raw: Uint8Array, declaredMediaType?: string, name?: string): ParsedManifest {
   const declared = knownMediaType(declaredMediaType);
-  const document = parseObject(raw, 'the manifest');
+  const manifestName = named('the manifest', name);
+  const document = parseObject(raw, manifestName);
   if ('layers' in document && 'manifests' in document) {
-    throw refused('the manifest', '', 'has both "layers" and "manifests", so it could be taken for two things');
+    throw refused(manifestName, '', 'it has both "layers" and "manifests", so it could be taken for two things');
   }
-  refuseSchema1(document, declaredMediaType);
+  refuseSchema1(document, declaredMediaType, manifestName);
   const kind = 'manifests' in document ? 'index' : 'manifest';
-  const what = kind === 'index' ? 'the index' : 'the manifest';
-  const mediaType = mediaTypeOf(document, kind, declared);
+  const what = kind === 'index' ? named('the index', name) : manifestName;
+  const mediaType = mediaTypeOf(document, kind, declared, what);
   const value = withoutNulls(document, ['layers', 'manifests']);
   refuseCaseVariants(value, kind === 'index' ? indexSchema : manifestSchema, what, '');
   if (kind === 'index') {
@@ -51,14 +53,19 @@ export function parseManifest(raw: Uint8Array, declaredMediaType?: string): Pars
 
 /**
  * Reads an image config. Members that are null are left out, as Go's encoders write null for "nothing".
- * @throws `manifest.invalid` naming JSON pointer and expectation
+ * @param name which one, for messages: `sha256:… of registry/repository`
+ * @throws `manifest.invalid` naming the document, JSON pointer and expectation
  */
-export function parseImageConfig(raw: Uint8Array): ImageConfig {
-  const what = 'the image config';
+export function parseImageConfig(raw: Uint8Array, name?: string): ImageConfig {
+  const what = named('the image config', name);
   const value = withoutNulls(parseObject(raw, what), ['diff_ids']);
   refuseCaseVariants(value, configSchema, what, '');
   check(validateConfig, value, what);
   return value as unknown as ImageConfig;
+}
+
+function named(what: string, name: string | undefined): string {
+  return name === undefined ? what : `${what} ${name}`;
 }
 
 function parseObject(raw: Uint8Array, what: string): JsonObject {
@@ -80,28 +87,33 @@ function knownMediaType(text: string | undefined): string | undefined {
   return bare !== undefined && (isIndex(bare) || isManifest(bare)) ? bare : undefined;
 }
 
-function refuseSchema1(document: JsonObject, declaredMediaType: string | undefined): void {
+function refuseSchema1(document: JsonObject, declaredMediaType: string | undefined, what: string): void {
   if (document['schemaVersion'] !== 1 && declaredMediaType?.includes('.distribution.manifest.v1+') !== true) return;
-  throw new BuilderError('manifest.invalid', 'the manifest is of Docker schema version 1, which is not supported', {
+  throw new BuilderError('manifest.invalid', `${what} is of Docker schema version 1, which is not supported`, {
     hint: 'push the image again with a tool of this decade; schema 1 was retired because it cannot be verified by digest',
   });
 }
 
 /** The document's own media type, else the declared one, else the one its fields imply; they must not contradict. */
-function mediaTypeOf(document: JsonObject, kind: 'manifest' | 'index', declared: string | undefined): string {
+function mediaTypeOf(
+  document: JsonObject,
+  kind: 'manifest' | 'index',
+  declared: string | undefined,
+  what: string,
+): string {
   const own = document['mediaType'];
   if (own !== undefined && own !== null) {
     if (typeof own !== 'string' || knownMediaType(own) !== own) {
-      throw refused('the manifest', '/mediaType', `${JSON.stringify(own)} is no media type of a manifest or index`);
+      throw refused(what, '/mediaType', `${JSON.stringify(own)} is no media type of a manifest or index`);
     }
     if (declared !== undefined && declared !== own) {
-      throw refused('the manifest', '/mediaType', `it says ${own}, but was declared as ${declared}`);
+      throw refused(what, '/mediaType', `it says ${own}, but was declared as ${declared}`);
     }
   }
   const mediaType = (own as string | undefined | null) ?? declared ?? impliedMediaType(document, kind);
   if (isIndex(mediaType) !== (kind === 'index')) {
     throw refused(
-      'the manifest',
+      what,
       '',
       `media type ${mediaType} contradicts its content, which is that of a${kind === 'index' ? 'n' : ''} ${kind}`,
     );
