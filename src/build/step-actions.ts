@@ -31,6 +31,7 @@ import { prepareCopy, shownPath } from './copy-action.ts';
 import type { Entitlements } from './entitlements.ts';
 import type { Origins } from './origins.ts';
 import type { Below, PreparedStep } from './prepared-step.ts';
+import { requestedDevices } from './requested-devices.ts';
 import type { StageRoot } from './stage-root.ts';
 import { type FileList, type FileStep, filesystemInput, runInputs } from './step-inputs.ts';
 
@@ -205,6 +206,7 @@ export class StepActions implements AsyncDisposable {
       agents: this.#o.agents,
       ...(this.#o.cacheNamespace === undefined ? {} : { cacheNamespace: this.#o.cacheNamespace }),
     };
+    const devices = await requestedDevices(step, this.#o.allowed, run.cdiDirectories, engine.emit);
     await using staged = await stageMounts(engine, step.mounts, origins);
     const script = this.#stageScript(step);
     const output = (stream: 'stdout' | 'stderr') => (data: Uint8Array) =>
@@ -219,6 +221,7 @@ export class StepActions implements AsyncDisposable {
       defaults: step.security === 'insecure' ? withoutConfinement(run) : run,
       ...(step.network === 'default' ? {} : { network: step.network }),
       mounts: [...staged.mounts, ...script],
+      ...(devices === undefined ? {} : { deviceEdits: devices }),
       terminal: false,
       expectsMore: this.#o.forecast.runs > 0,
       io: { stdin: 'ignore', stdout: output('stdout'), stderr: output('stderr') },
@@ -284,11 +287,6 @@ function refuseForbidden(step: RunStep, allowed: Entitlements, network: NetworkM
     throw new BuilderError('usage.invalid', `RUN --network=host is not allowed in a build with --network=${network}`, {
       span: step.span,
       hint: 'if the Dockerfile may use the network of this machine, pass --allow network.host',
-    });
-  }
-  if (step.devices.length > 0) {
-    throw new BuilderError('usage.unsupported', 'RUN --device is not supported: no device classes are configured', {
-      span: step.span,
     });
   }
 }

@@ -120,6 +120,7 @@ export function runInputs(
     { name: 'user', value: step.user },
     { name: 'platform', value: platform },
     ...(step.network === 'default' ? [] : [{ name: 'network', value: step.network }]),
+    ...step.devices.map(({ name }) => ({ name: 'device', value: name })),
     ...(step.security === 'sandbox' ? [] : [{ name: 'security', value: step.security }]),
     ...environmentInputs(step),
     ...step.mounts.flatMap((mount, i) => mountInput(mount, i)),

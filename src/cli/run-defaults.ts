@@ -13,6 +13,7 @@ export function runDefaults(c: CommandContext, command: 'build' | 'from' | 'run'
   const dropCapabilities = flags.strings('cap-drop');
   const volumes = flags.strings('volume');
   const devices = flags.strings('device');
+  const cdiDirectories = flags.strings('cdi-config-dir');
   return {
     ...isolation(c),
     ...network(c),
@@ -20,6 +21,7 @@ export function runDefaults(c: CommandContext, command: 'build' | 'from' | 'run'
     ...(dropCapabilities === undefined ? {} : { dropCapabilities }),
     ...(volumes === undefined ? {} : { volumes }),
     ...(devices === undefined ? {} : { devices }),
+    ...(cdiDirectories === undefined ? {} : { cdiDirectories }),
     ...(command === 'from' ? {} : runtime(c)),
     ...(command === 'run' ? {} : remembered(c)),
   };

@@ -7,6 +7,14 @@ import { readFileSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
 import { makeBindFiles } from '../run/bind-files.ts';
 import { adjustCapabilities } from '../run/capabilities.ts';
+import {
+  CDI_DIRECTORIES,
+  type DeviceEdits,
+  deviceEdits,
+  findCdiDevices,
+  noCdiDevice,
+  readCdiDevices,
+} from '../run/cdi.ts';
 import { proxiesOf, runEnvironment } from '../run/environment.ts';
 import type { ProcessIo } from '../run/executor.ts';
 import { warmLaunchPad } from '../run/launch-pad.ts';
@@ -41,6 +49,8 @@ export interface ProcessRequest {
   readonly io: ProcessIo;
   /** Declared volumes: files of ours are not put below them. */
   readonly volumes?: readonly string[];
+  /** What CDI devices add beside those of `defaults`. */
+  readonly deviceEdits?: DeviceEdits;
   /** Another process is going to run soon: what can be prepared for it is. */
   readonly expectsMore?: boolean;
   /** The working container, for /run/.containerenv. */
@@ -83,22 +93,25 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     temporary: engine.store.scratch.path,
   });
   const security = securityOptions(defaults.securityOptions ?? []);
+  const [paths, names] = partition(defaults.devices ?? [], (device) => device.startsWith('/'));
+  const edits = mergeEdits(await namedDevices(names, defaults.cdiDirectories ?? CDI_DIRECTORIES), r.deviceEdits);
   const spec: ProcessSpec = {
     args: r.args,
     env: runEnvironment({
       image: r.env,
-      extra: r.extraEnv,
+      extra: [...edits.env, ...r.extraEnv],
       ...(defaults.httpProxy === false ? {} : { proxies: proxiesOf(engine.env) }),
       home: user.home,
       hostname,
       terminal: r.terminal,
     }),
     cwd: r.cwd === '' ? '/' : r.cwd,
-    user: { uid: user.uid, gid: user.gid, groups: user.groups },
+    user: { uid: user.uid, gid: user.gid, groups: [...new Set([...user.groups, ...edits.groups])] },
     terminal: r.terminal,
     hostname,
     mounts: [
       ...files.mounts,
+      ...edits.mounts,
       ...r.mounts,
       ...(defaults.volumes ?? []).map((volume) => parseVolume(volume, engine.cwd)),
     ],
@@ -110,7 +123,8 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     maskPaths: security.mask,
     unmaskPaths: security.unmask,
     shmSizeBytes: defaults.shmSizeBytes ?? DEFAULT_SHM_BYTES,
-    devices: (defaults.devices ?? []).map(parseDevice),
+    devices: [...paths.map(parseDevice), ...edits.devices],
+    ...(edits.hooks.length === 0 ? {} : { hooks: edits.hooks }),
   };
   return await executor.run(r.rootPath, spec, r.io, { signal: engine.signal });
 }
@@ -188,15 +202,36 @@ function securityOptions(options: readonly string[]): Security {
   return { seccomp, noNewPrivileges, mask, unmask };
 }
 
-/** `host[:container[:rwm]]`. @throws `usage.invalid` */
+function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
+}
+
+/** @throws `run.start-failed` for a name nothing is called by */
+async function namedDevices(names: readonly string[], directories: readonly string[]): Promise<DeviceEdits> {
+  if (names.length === 0) return deviceEdits([]);
+  const all = await readCdiDevices(directories);
+  const found = names.flatMap((name) => {
+    const devices = findCdiDevices(name, all);
+    if (devices.length === 0) throw noCdiDevice(name, all, directories);
+    return devices;
+  });
+  return deviceEdits(found);
+}
+
+function mergeEdits(a: DeviceEdits, b: DeviceEdits | undefined): DeviceEdits {
+  if (b === undefined) return a;
+  return {
+    env: [...a.env, ...b.env],
+    mounts: [...a.mounts, ...b.mounts],
+    devices: [...a.devices, ...b.devices],
+    groups: [...a.groups, ...b.groups],
+    hooks: [...a.hooks, ...b.hooks],
+  };
+}
+
+/** `host[:container[:rwm]]` with an absolute path. */
 function parseDevice(text: string): { readonly source: string; readonly target: string; readonly permissions: string } {
   const [source = '', second, third] = text.split(':');
-  if (!source.startsWith('/')) {
-    throw new BuilderError(
-      'usage.unsupported',
-      `--device ${text} is not supported: only device files are, not CDI names`,
-    );
-  }
   const isPermissions = second !== undefined && /^[rwm]{1,3}$/.test(second) && third === undefined;
   return {
     source,

@@ -29,7 +29,10 @@ export interface RunDefaults {
   readonly securityOptions?: readonly string[];
   /** `source:target[:options]` */
   readonly volumes?: readonly string[];
+  /** `host[:container[:rwm]]`, or names of CDI devices. */
   readonly devices?: readonly string[];
+  /** Where CDI devices are described; the system's own places unless told. */
+  readonly cdiDirectories?: readonly string[];
 }
 
 export interface BaseImage {

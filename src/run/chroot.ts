@@ -43,6 +43,7 @@ export class ChrootExecutor implements Executor {
 
   async run(root: string, process: ProcessSpec, io: ProcessIo, o: Cancellable = {}): Promise<ExitStatus> {
     refuseCancelled(o.signal);
+    refuseHooks(process);
     await using cleanup = new CleanupStack();
     const pad = takeLaunchPad();
     cleanup.defer(() => pad.dismiss());
@@ -57,6 +58,15 @@ export class ChrootExecutor implements Executor {
 function refuseCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true)
     throw new BuilderError('sys.cancelled', 'the run was cancelled', { cause: signal.reason });
+}
+
+/** Their contract is with a runtime's stages of creating a container, of which there are none here. */
+function refuseHooks({ hooks = [] }: ProcessSpec): void {
+  const [hook] = hooks;
+  if (hook === undefined) return;
+  throw new BuilderError('run.isolation-unavailable', `isolation chroot cannot run the hook ${hook.path} of a device`, {
+    hint: 'use --isolation oci with runc or crun',
+  });
 }
 
 /** One process on its pad, from the plan to its end. */

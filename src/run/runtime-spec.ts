@@ -60,6 +60,7 @@ export function runtimeSpec(process: ProcessSpec, on: RuntimeConditions): object
       ...scenery(process, on),
       ...process.mounts.map((mount, index) => specMount(mount, on.scratchFor(index))),
     ].concat((process.devices ?? []).map(deviceMount)),
+    ...hooksOf(process),
     linux: {
       namespaces: namespaces(process, on),
       maskedPaths: maskedPaths(process).filter((path) => !path.includes('*')),
@@ -150,6 +151,14 @@ function specMount(mount: RunMount, scratch: string): SpecMount {
     default:
       return mount satisfies never;
   }
+}
+
+function hooksOf({ hooks = [] }: ProcessSpec): object {
+  if (hooks.length === 0) return {};
+  const stages = [...new Set(hooks.map(({ stage }) => stage))];
+  const inStage = (wanted: string) =>
+    hooks.filter(({ stage }) => stage === wanted).map(({ stage: _, ...hook }) => hook);
+  return { hooks: Object.fromEntries(stages.map((stage) => [stage, inStage(stage)])) };
 }
 
 /** Shown, not made: the same with and without the right to make device nodes. */

@@ -66,6 +66,19 @@ export interface ProcessSpec {
   readonly unmaskPaths?: readonly string[];
   readonly devices?: readonly { readonly source: string; readonly target: string; readonly permissions: string }[];
   readonly readOnlyRoot?: boolean;
+  /** Programs of the host that prepare the container; only OCI runtimes run them. */
+  readonly hooks?: readonly ProcessHook[];
+}
+
+/** A hook of the runtime specification. */
+export interface ProcessHook {
+  /** `createRuntime`, `createContainer`, `startContainer`, … */
+  readonly stage: string;
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds. */
+  readonly timeout?: number;
 }
 
 export type ExitStatus =

@@ -165,6 +165,7 @@ function optionsOf(flags: readonly string[]): Partial<BuildOptions> {
     } else if (flag in TEXTS) options[TEXTS[flag as keyof typeof TEXTS]] = value;
     else if (flag === '--platform') options['platform'] = parsePlatform(value);
     else if (flag === '--skip-unused-stages') options['skipUnusedStages'] = value === 'true';
+    else if (flag === '--cdi-config-dir') options['run'] = { cdiDirectories: [value] };
     else if (flag === '--context') options['context'] = value;
     else throw new Error(`the corpus has no flag ${flag}`);
   }

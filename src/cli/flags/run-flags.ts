@@ -15,12 +15,18 @@ const COMMON: readonly Option[] = [
   option('--cap-add csv CAP', 'capability to add'),
   option('--cap-drop csv CAP', 'capability to drop; drop beats add'),
   option('-v,--volume strs SRC:DST[:OPTS]', 'show a host path inside'),
-  option('--device strs HOST[:CTR[:rwm]]', 'device to show inside', { tier: 'P1' }),
+  option('--device strs HOST[:CTR[:rwm]]', 'device to show inside: a path, or the name of a CDI device', {
+    tier: 'P1',
+  }),
+  option('--cdi-config-dir strs DIR', 'where CDI devices are described, not /etc/cdi and /var/run/cdi', {
+    tier: 'P2',
+    complete: 'directory',
+  }),
   // Processes get namespaces of their own in any case.
   option('--ipc str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
   option('--pid str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
   option('--uts str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
-  ...unsupported('--cgroupns str', '--cdi-config-dir str'),
+  ...unsupported('--cgroupns str'),
 ];
 
 const RUNTIME: readonly Option[] = [
