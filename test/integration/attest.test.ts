@@ -30,7 +30,12 @@ interface Reference {
 interface Statement {
   readonly predicateType: string;
   readonly subject: readonly { readonly name: string; readonly digest: { readonly sha256: string } }[];
-  readonly predicate: { readonly packages?: readonly { readonly name: string }[]; readonly buildDefinition?: unknown };
+  readonly predicate: {
+    readonly packages?: readonly { readonly name: string }[];
+    readonly buildDefinition?: {
+      readonly resolvedDependencies: readonly { readonly uri: string; readonly digest?: object }[];
+    };
+  };
 }
 
 const WAYS = accounts().map(({ name, account }) => ({ name, account }));
@@ -85,6 +90,9 @@ describe('attestations', {
       for (const statement of statements) assert.equal(statement.subject[0]?.digest.sha256, image?.digest.slice(7));
       assert.deepEqual(sbomErrors('spdx', statements[0]?.predicate), []);
       assert.ok(statements[0]?.predicate.packages?.some((found) => found.name === 'hello'));
+      const [base] = statements[1]?.predicate.buildDefinition?.resolvedDependencies ?? [];
+      assert.match(base?.uri ?? '', /^pkg:docker\/localhost\/latest@latest\?platform=linux%2F/);
+      assert.match(JSON.stringify(base?.digest), /^\{"sha256":"[0-9a-f]{64}"\}$/);
       for (const { digest } of layers) {
         const text = blob(digest).toString();
         assert.equal(createHash('sha256').update(text).digest('hex'), digest.slice(7));
