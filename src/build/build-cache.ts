@@ -4,9 +4,11 @@
  */
 import { chainSnapshot } from '../container/chain-snapshot.ts';
 import type { Engine } from '../container/engine.ts';
+import { isStored } from '../container/layer-bytes.ts';
 import type { StepResult } from '../container/step-result.ts';
-import { type Digest, digestOf } from '../spec/digest.ts';
+import { type ChainId, chainIdOf, type Digest, digestOf } from '../spec/digest.ts';
 import type { StepInput, StepRecord } from '../store/step-table.ts';
+import type { CacheImport } from './cache-import.ts';
 import type { FileList, StepReads } from './step-inputs.ts';
 
 /** Bump when the meaning of keys or results changes: old records then never match. */
@@ -30,6 +32,8 @@ export interface KeyedStep {
   /** Inputs that are known at once and stand for those that `reads` gives; undefined when there are none such. */
   readonly quick: readonly StepInput[] | undefined;
   readonly reads: () => Promise<StepReads>;
+  /** ChainID of the layers on which the step's own goes; undefined for none. */
+  readonly chain: string | undefined;
 }
 
 /** Why a step was not taken from the cache, as far as the cache knows. */
@@ -41,17 +45,26 @@ export type Miss =
   /** The record is there, and the layer is not. */
   | { readonly kind: 'lost' };
 
+interface Hit {
+  readonly result: StepResult;
+  readonly savedAt: number;
+  /** Another cache that knew it, for people. */
+  readonly from?: string;
+}
+
 export interface Lookup {
   readonly key: Digest;
   /** undefined for a hit by quick inputs: they were not read then. */
   readonly reads: StepReads | undefined;
-  readonly hit: { readonly result: StepResult; readonly savedAt: number } | undefined;
+  readonly hit: Hit | undefined;
   readonly miss: Miss | undefined;
 }
 
 export interface Resolved extends Omit<Lookup, 'hit'> {
   readonly result: StepResult;
   readonly savedAt: number | undefined;
+  /** The other cache it came from, for people. */
+  readonly from?: string | undefined;
   /** Made by this call. */
   readonly isFresh: boolean;
 }
@@ -65,12 +78,15 @@ export interface BuildCacheOptions {
   readonly maxAgeMs?: number | undefined;
   /** Nothing in the store may change. */
   readonly isDryRun?: boolean;
+  /** Other caches, asked for what is not here. */
+  readonly imports?: CacheImport | undefined;
 }
 
 export class BuildCache {
   readonly #engine: Engine;
   readonly #o: BuildCacheOptions;
   /** Steps of this build by key: of two equal ones, one is run. */
+  readonly #imported: { readonly key: Digest; readonly record: StepRecord<StepResult> }[] = [];
   readonly #ofThisBuild = new Map<Digest, Promise<StepResult>>();
 
   constructor(engine: Engine, o: BuildCacheOptions) {
@@ -94,7 +110,7 @@ export class BuildCache {
     if (running !== undefined) {
       return { ...lookup, miss: undefined, result: await running, savedAt: undefined, isFresh: false };
     }
-    if (hit !== undefined) return { ...lookup, result: hit.result, savedAt: hit.savedAt, isFresh: false };
+    if (hit !== undefined) return { ...lookup, ...hit, isFresh: false };
     told(lookup);
     const work = this.#make(step, lookup, make);
     this.#ofThisBuild.set(key, work);
@@ -117,7 +133,34 @@ export class BuildCache {
     const key = stepKey(reads.inputs).digest;
     const found = await this.#find(key);
     if (found.hit !== undefined && quick !== undefined && this.#o.writes) steps.putAlias(quick, key);
-    return { key, reads, ...found };
+    if (found.hit !== undefined) return { key, reads, ...found };
+    const imported = await this.#import(step, key, reads);
+    return { key, reads, ...(imported === undefined ? found : { hit: imported, miss: undefined }) };
+  }
+
+  /** What another cache knows of a key. Its layer is fetched when somebody reads it, and the record kept after that. */
+  async #import(step: KeyedStep, key: Digest, reads: StepReads): Promise<Hit | undefined> {
+    if (!this.#o.reads) return undefined;
+    const imported = await this.#o.imports?.find(key);
+    if (imported === undefined) return undefined;
+    const { from } = imported;
+    const { savedAt, created, content, layer } = imported.step;
+    if (this.#o.maxAgeMs !== undefined && Date.now() - savedAt > this.#o.maxAgeMs) return undefined;
+    const chain = layer === undefined ? undefined : chainIdOf(step.chain as ChainId | undefined, layer.diffId);
+    const result = { layer, snapshot: undefined, chain, created, ...(content === undefined ? {} : { content }) };
+    const record: StepRecord<StepResult> = { version: 2, savedAt, text: step.text, inputs: reads.inputs, result };
+    this.#imported.push({ key, record });
+    return { result, savedAt, from };
+  }
+
+  /** Keeps what was imported, as far as it is here now. */
+  async keepImported(): Promise<void> {
+    if (!this.#o.writes) return;
+    for (const { key, record } of this.#imported.splice(0)) {
+      const { layer } = record.result;
+      if (layer === undefined || (await isStored(this.#engine, layer.diffId)))
+        this.#engine.store.steps.put(key, record);
+    }
   }
 
   async #find(key: Digest): Promise<Pick<Lookup, 'hit' | 'miss'>> {
@@ -143,7 +186,9 @@ export class BuildCache {
       return exists ? { ...result, snapshot: known.id } : undefined;
     }
     const snapshot = await chainSnapshot(this.#engine, chain, layer.diffId);
-    return snapshot === undefined ? undefined : { ...result, snapshot };
+    if (snapshot !== undefined) return { ...result, snapshot };
+    // What is not unpacked now is unpacked when somebody reads it.
+    return (await isStored(this.#engine, layer.diffId)) ? { ...result, snapshot: undefined } : undefined;
   }
 
   #touch(key: Digest): void {

@@ -5,6 +5,7 @@ import type { FetchedInput } from '../attest/build-facts.ts';
 import { emitCopies, emitTransfer } from '../container/commit.ts';
 import type { Engine } from '../container/engine.ts';
 import { imageTimes, nowNanoseconds } from '../container/image-times.ts';
+import { isStored } from '../container/layer-bytes.ts';
 import { newImageName } from '../container/local-image.ts';
 import { extendList, findList, listEntry } from '../container/manifest-list.ts';
 import type { StoredPredicates } from '../container/predicates.ts';
@@ -17,7 +18,7 @@ import { unusedBuildArgs } from '../dockerfile/build-args.ts';
 import { consumedArgs } from '../dockerfile/evaluate.ts';
 import type { BuildOp } from '../dockerfile/lower.ts';
 import { Graph, type Vertex } from '../graph/graph.ts';
-import { BuilderError } from '../report/builder-error.ts';
+import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import type { BuildExplanation } from '../report/explanation.ts';
 import { schedule } from '../solver/schedule.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -29,6 +30,10 @@ import { type AttestRequest, parseAttestations } from './attest-options.ts';
 import { BuildCache } from './build-cache.ts';
 import { BuildInputs } from './build-inputs.ts';
 import { type BuildInput, readInput, requestFor } from './build-request.ts';
+import { BUNDLE_MEMBER, writeBundle } from './cache-bundle.ts';
+import { exportCache } from './cache-export.ts';
+import { CacheImport } from './cache-import.ts';
+import { type CacheDestination, type CachePlace, parseCacheFrom, parseCacheTo, placeName } from './cache-place.ts';
 import { requireRunnable } from './emulation.ts';
 import { exportImage } from './export-image.ts';
 import { exportDirectory, exportTar } from './export-rootfs.ts';
@@ -38,6 +43,7 @@ import { inPhase } from './phase.ts';
 import { PlatformBuild } from './platform-build.ts';
 import { saveStages } from './saved-stages.ts';
 import { sourceDateEpoch } from './source-date.ts';
+import type { StageResult } from './stage-build.ts';
 import { snapshotOf } from './stage-root.ts';
 import { StepJournal } from './step-journal.ts';
 
@@ -46,12 +52,47 @@ import { StepJournal } from './step-journal.ts';
  * @throws `dockerfile.*` with a place in the file, `context.invalid`, `step.failed` with `facts.exitCode`,
  *   `platform.not-runnable`, `manifest.not-a-list`, the errors of pulling, copying, committing and sending
  */
-export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult> {
+export async function build(engine: Engine, o: BuildOptions): Promise<BuildResult> {
+  let places = (o.cacheFrom ?? []).map((text) => parseCacheFrom(text, engine.cwd));
+  const cacheTo = (o.cacheTo ?? []).map((text) => parseCacheTo(text, engine.cwd));
+  if (o.layers !== true && places.length + cacheTo.length > 0) {
+    throw new BuilderError(
+      'usage.invalid',
+      '--cache-from and --cache-to need --layers: otherwise no step is remembered',
+    );
+  }
+  const input = await readInput(engine, o);
+  for (;;) {
+    try {
+      return await buildOnce(engine, o, input, { places, cacheTo });
+    } catch (error) {
+      if (!isBuilderError(error) || error.code !== 'cache.damaged' || places.length === 0) throw error;
+      // A hit that turned out to be none: once more without who told of it. What was run is remembered.
+      const from = error.facts['cache'];
+      places = places.filter((place) => placeName(place) !== from);
+      engine.emit({ type: 'warning', code: 'cache.damaged', text: `${error.message}; it is left out` });
+    }
+  }
+}
+
+interface Caches {
+  readonly places: readonly CachePlace[];
+  readonly cacheTo: readonly CacheDestination[];
+}
+
+async function buildOnce(outer: Engine, o: BuildOptions, input: BuildInput, caches: Caches): Promise<BuildResult> {
   // The first failure ends whatever else is running.
   const cancel = new AbortController();
   const signal = AbortSignal.any([cancel.signal, ...(outer.signal === undefined ? [] : [outer.signal])]);
   const journal = new StepJournal();
-  const engine: Engine = { ...outer, signal, emit: journal.tap(outer.emit) };
+  const emit = journal.tap(outer.emit);
+  await using imports = new CacheImport({ ...outer, signal, emit }, o, caches.places);
+  const engine: Engine = {
+    ...outer,
+    signal,
+    emit,
+    ...(caches.places.length === 0 ? {} : { remoteLayers: imports }),
+  };
   const startedOn = nowNanoseconds();
   const outputs = (o.outputs ?? []).map((text) => parseOutput(text, engine.cwd));
   const wanted = parseAttestations(o, engine.cwd);
@@ -59,9 +100,9 @@ export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult
   const names = targetNames(o, outputs);
   // Told before hours of building, not after.
   if (o.manifest !== undefined) findList(engine, o.manifest);
-  const input = await readInput(engine, o);
   await using stack = new CleanupStack();
-  const runs = await planAll(engine, o, input, stack);
+  const cache = buildCache(engine, o, { isDryRun: false, imports });
+  const runs = await planAll(engine, o, input, cache, stack);
   tellLint(engine, runs);
   engine.emit({
     type: 'build-started',
@@ -76,19 +117,46 @@ export async function build(outer: Engine, o: BuildOptions): Promise<BuildResult
   const moment = { options: o, journal, startedOn, name: publicName(names) };
   for (const run of runs) said.push(await attestBuild(engine, wanted, run, moment));
   if (outputs.length > 0 && outputs.every(({ type }) => type === 'cacheonly')) {
+    await cache.keepImported();
+    await exportSteps(engine, o, runs, caches.cacheTo);
     const nothing: BuildResult = { id: undefined, manifest: undefined, names: [], images: [] };
     tellEnd(engine, nothing);
     return nothing;
   }
+  for (const run of runs) await fetchLayers(engine, run);
+  await cache.keepImported();
   const images: BuiltImage[] = [];
-  for (const [i, run] of runs.entries()) images.push(await commit(engine, o, run, names, said[i]!.stored));
+  const isInline = caches.cacheTo.some(({ place }) => place.type === 'inline');
+  for (const [i, run] of runs.entries()) images.push(await commit(engine, o, run, names, said[i]!.stored, isInline));
   warnUnusedArguments(engine, input, runs);
   const result = await finish(engine, o, images);
   for (const output of outputs) {
     await inPhase(engine.emit, 'export', undefined, () => writeOutput(engine, o, output, runs, images, said));
   }
+  await exportSteps(engine, o, runs, caches.cacheTo);
   tellEnd(engine, result);
   return result;
+}
+
+async function exportSteps(
+  engine: Engine,
+  o: BuildOptions,
+  runs: readonly PlatformBuild[],
+  destinations: readonly CacheDestination[],
+): Promise<void> {
+  if (destinations.length === 0) return;
+  const steps = runs.map(({ exportedSteps }) => exportedSteps);
+  const all = { min: steps.flatMap(({ min }) => min), max: steps.flatMap(({ max }) => max) };
+  await inPhase(engine.emit, 'export', undefined, () => exportCache(engine, o, destinations, all));
+}
+
+/** An image in the store is whole: what other caches promised of it is fetched now, if nobody needed it before. */
+async function fetchLayers(engine: Engine, { result }: PlatformBuild): Promise<void> {
+  const { remoteLayers } = engine;
+  if (remoteLayers === undefined) return;
+  for (const diffId of result.root.diffIds) {
+    if (remoteLayers.has(diffId) && !(await isStored(engine, diffId))) await remoteLayers.fetch(diffId);
+  }
 }
 
 /** What `build` would do with the same options, and why, for each platform. Nothing is run; the store stays as it is. */
@@ -96,7 +164,10 @@ export async function explainBuild(engine: Engine, o: BuildOptions): Promise<rea
   const options = { ...o, layers: true };
   const input = await readInput(engine, options);
   await using stack = new CleanupStack();
-  const runs = await planAll(engine, options, input, stack, true);
+  const places = (o.cacheFrom ?? []).map((text) => parseCacheFrom(text, engine.cwd));
+  await using imports = new CacheImport(engine, o, places);
+  const cache = buildCache(engine, options, { isDryRun: true, imports });
+  const runs = await planAll(engine, options, input, cache, stack, true);
   for (const run of runs) {
     await schedule(run.lowered.graph, (vertex) => run.run(vertex), { concurrency: 1, signal: engine.signal });
   }
@@ -139,20 +210,26 @@ function refuseUnsupported(o: BuildOptions, outputs: readonly Output[], wanted: 
   }
 }
 
-async function planAll(
-  engine: Engine,
-  o: BuildOptions,
-  input: BuildInput,
-  stack: CleanupStack,
-  isDryRun = false,
-): Promise<PlatformBuild[]> {
-  const platforms = o.platforms === undefined || o.platforms.length === 0 ? [undefined] : o.platforms;
-  const cache = new BuildCache(engine, {
+function buildCache(engine: Engine, o: BuildOptions, more: { isDryRun: boolean; imports: CacheImport }): BuildCache {
+  const { isDryRun, imports } = more;
+  return new BuildCache(engine, {
     reads: o.layers === true && o.noCache !== true && o.cacheTtlMs !== 0,
     writes: o.layers === true && !isDryRun,
     maxAgeMs: o.cacheTtlMs,
     isDryRun,
+    imports,
   });
+}
+
+async function planAll(
+  engine: Engine,
+  o: BuildOptions,
+  input: BuildInput,
+  cache: BuildCache,
+  stack: CleanupStack,
+  isDryRun = false,
+): Promise<PlatformBuild[]> {
+  const platforms = o.platforms === undefined || o.platforms.length === 0 ? [undefined] : o.platforms;
   const requests = platforms.map((platform) => requestFor(input, o, platform));
   const times = imageTimes({ ...o, sourceDateEpoch: await sourceDateEpoch(engine, o, requests[0]!) });
   return Promise.all(
@@ -231,8 +308,11 @@ async function commit(
   run: PlatformBuild,
   names: TargetNames,
   predicates: readonly Descriptor[],
+  isInline: boolean,
 ): Promise<BuiltImage> {
-  const { result, image } = run;
+  const { image } = run;
+  // Squashed, the image has none of the layers its steps made.
+  const result = isInline && o.squash !== true ? withBundle(run) : run.result;
   const isLocal = names.local.length > 0 || names.remote.length === 0;
   const isTold = isLocal && o.layers !== true;
   if (o.saveStages === true) await saveStages(engine, o, run);
@@ -250,6 +330,12 @@ async function commit(
   }
   run.say('commit', `--> ${written.id.slice(0, 12)}`);
   return { id: written.id, manifest: written.manifest, platform: run.platform };
+}
+
+/** The image tells of its own steps. */
+function withBundle({ result, exportedSteps }: PlatformBuild): StageResult {
+  const bundle = writeBundle(exportedSteps.min, result.root.diffIds);
+  return { ...result, config: { ...result.config, [BUNDLE_MEMBER]: bundle } };
 }
 
 /** Puts the images into the list, if there is one, and tells the names. */

@@ -6,6 +6,7 @@ import type { IgnoreRules } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
 import { findIgnoreFile, readIgnoreRules } from '../container/ignore-rules.ts';
 import type { LocalImage } from '../container/local-image.ts';
+import type { LayerStack } from '../container/unpack.ts';
 import type { PullOptions } from '../container/verb-options.ts';
 import type { Source } from '../dockerfile/stages.ts';
 import { BuilderError } from '../report/builder-error.ts';
@@ -14,7 +15,7 @@ import { chainIdOfAll } from '../spec/digest.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import type { NamedContext } from './named-context.ts';
 import type { FindImage } from './stage-base.ts';
-import { type LayerState, snapshotOf } from './stage-root.ts';
+import type { LayerState } from './stage-root.ts';
 import { withStageHint } from './stage-suggestion.ts';
 
 /** Something files are read from. */
@@ -41,8 +42,8 @@ export interface OriginOptions {
   /** Names of all stages that may be read, for suggestions. */
   readonly stageNames: readonly string[];
   readonly find: FindImage;
-  /** The snapshot of an image. */
-  readonly unpack: (image: LocalImage) => Promise<SnapshotId | undefined>;
+  /** The snapshot of layers. */
+  readonly unpack: (image: LayerStack) => Promise<SnapshotId | undefined>;
 }
 
 export class Origins implements AsyncDisposable {
@@ -101,7 +102,11 @@ export class Origins implements AsyncDisposable {
         return this.#view(undefined, 'scratch', 'scratch');
       case 'stage': {
         const { state, name } = this.#o.stage(source.index);
-        return this.#view(await snapshotOf(this.#engine, state), `the stage ${name}`, state.chain ?? 'scratch');
+        return this.#view(
+          state.snapshot ?? (await this.#o.unpack(state)),
+          `the stage ${name}`,
+          state.chain ?? 'scratch',
+        );
       }
       case 'context': {
         const context = this.#o.contexts.get(source.name);

@@ -25,6 +25,7 @@ import type { BuildCache } from './build-cache.ts';
 import { type BuildInputs, imageInput } from './build-inputs.ts';
 import type { BuildRequest } from './build-request.ts';
 import { BuildTrace, type TracedBase, traceTable } from './build-trace.ts';
+import type { ExportedSteps } from './cache-export.ts';
 import { type Entitlements, parseEntitlements } from './entitlements.ts';
 import { Origins } from './origins.ts';
 import { type BaseImage, type FindImage, pulledImage, StageBases } from './stage-base.ts';
@@ -176,6 +177,18 @@ export class PlatformBuild implements AsyncDisposable {
     return this.#resultOf(this.#lowered.target);
   }
 
+  /** Steps that others may reuse: of the stages the image stands on, and of all. */
+  get exportedSteps(): ExportedSteps {
+    const own = [...this.#done.values()];
+    const min: StageResult[] = [];
+    for (let index: number | undefined = this.#lowered.target; index !== undefined; ) {
+      min.unshift(this.#resultOf(index));
+      const base: Stage['base'] = this.#stage(index).stage.base;
+      index = base.kind === 'stage' ? base.index : undefined;
+    }
+    return { min: min.flatMap(({ steps }) => steps), max: own.flatMap(({ steps }) => steps) };
+  }
+
   /** What every stage that was built came to, by index. */
   get results(): ReadonlyMap<number, StageResult> {
     return this.#done;
@@ -296,7 +309,7 @@ export class PlatformBuild implements AsyncDisposable {
       pull: this.#bases.pullOptions(stage),
       stageNames: request.plan.stages.slice(0, stage.index).flatMap(({ name }) => name ?? []),
       find: findImage(this.#b),
-      unpack: (image) => (this.#b.isDryRun === true ? unpackedAlready(engine, image) : unpack(engine, image)),
+      unpack: (stack) => (this.#b.isDryRun === true ? unpackedAlready(engine, stack) : unpack(engine, stack)),
     });
     const actions = new StepActions({
       engine,

@@ -16,6 +16,7 @@ import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import type { ImageFormat } from '../spec/media-type.ts';
 import type { BuildCache, KeyedStep, Lookup, Resolved } from './build-cache.ts';
 import type { BuildTrace } from './build-trace.ts';
+import type { TravellingStep } from './cache-bundle.ts';
 import { explainMiss } from './explain-miss.ts';
 import { layOver, makeLinkedLayer } from './linked-layer.ts';
 import { inPhase } from './phase.ts';
@@ -34,6 +35,8 @@ export interface StageResult {
   readonly imageId: string;
   /** Every step came from the cache. */
   readonly isCached: boolean;
+  /** What can be remembered elsewhere; none without `--layers`. */
+  readonly steps: readonly TravellingStep[];
 }
 
 export interface StageBuildOptions {
@@ -78,6 +81,7 @@ interface Progress {
 export class StageBuild {
   readonly #o: StageBuildOptions;
   readonly #progress: Progress;
+  readonly #steps: TravellingStep[] = [];
 
   constructor(o: StageBuildOptions) {
     this.#o = o;
@@ -172,7 +176,8 @@ export class StageBuild {
     if (isFresh) this.#progress.isCached = false;
     const imageId = isLast ? this.#o.identify(this.#config()) : this.#imageId();
     this.#progress.lastId = imageId;
-    if (!isFresh) this.#say(`--> Using cache ${imageId}`);
+    if (resolved.from !== undefined) this.#say(`--> Cache pulled from remote ${resolved.from}:${hexOf(resolved.key)}`);
+    else if (!isFresh) this.#say(`--> Using cache ${imageId}`);
     if (!isLast) this.#sayId(imageId);
     return isFresh ? 'ran' : 'cached';
   }
@@ -181,6 +186,7 @@ export class StageBuild {
     const inputs = configInputs(this.#progress.state.config, this.#o.root.state.chain, step.createdBy);
     const keyed: KeyedStep = {
       text: step.stepText,
+      chain: undefined,
       quick: undefined,
       reads: async () => ({ inputs: [...inputs, ...timeInputs(this.#o.times)], lists: [] }),
     };
@@ -198,6 +204,7 @@ export class StageBuild {
     const { prepared, act } = await this.#prepare(step, id);
     const keyed: KeyedStep = {
       text: step.stepText,
+      chain: isLinked(step) ? undefined : root.state.chain,
       quick: prepared.quick === undefined ? undefined : [...prepared.quick, ...timeInputs(times)],
       reads: async () => {
         const { inputs, lists } = await this.#phase('prepare', id, () => prepared.reads());
@@ -232,7 +239,15 @@ export class StageBuild {
       if (engine.signal?.aborted === true) trace.forget(stage, index);
       throw error;
     }
-    const { key, isFresh, savedAt } = resolved;
+    const { key, isFresh, savedAt, result } = resolved;
+    const { layer, created, content } = result;
+    this.#steps.push({
+      key,
+      savedAt: savedAt ?? Date.now(),
+      created,
+      layer,
+      ...(content === undefined ? {} : { content }),
+    });
     const causes = trace.outcome(stage, index)?.causes ?? [];
     trace.note(stage, index, isFresh ? { outcome: 'ran', key, causes } : { outcome: 'hit', key, causes: [], savedAt });
     return resolved;
@@ -313,7 +328,14 @@ export class StageBuild {
     const imageId = this.#imageId();
     // The target's id is said once it is written.
     if (this.#o.onCommit === undefined && this.#o.isBase) this.#sayId(imageId);
-    return { state: progress.state, root: root.state, config: this.#config(), imageId, isCached: progress.isCached };
+    return {
+      state: progress.state,
+      root: root.state,
+      config: this.#config(),
+      imageId,
+      isCached: progress.isCached,
+      steps: this.#steps,
+    };
   }
 }
 

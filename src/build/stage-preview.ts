@@ -99,7 +99,12 @@ export class StagePreview {
     const text = step.stepText;
     if (!isFileStep(step)) {
       const inputs = configInputs(this.#state.config, this.#layers.chain, step.createdBy);
-      return { text, quick: undefined, reads: async () => ({ inputs: [...inputs, ...timeInputs], lists: [] }) };
+      return {
+        text,
+        chain: undefined,
+        quick: undefined,
+        reads: async () => ({ inputs: [...inputs, ...timeInputs], lists: [] }),
+      };
     }
     const { quick, reads } = await actions.prepare(step, {
       chain: this.#layers.chain,
@@ -107,6 +112,7 @@ export class StagePreview {
     });
     return {
       text,
+      chain: isLinked(step) ? undefined : this.#layers.chain,
       quick: quick === undefined ? undefined : [...quick, ...timeInputs],
       reads: async () => {
         const { inputs, lists } = await reads();
@@ -130,6 +136,7 @@ export class StagePreview {
       config,
       imageId: stageLabel(this.#o.evaluated.stage),
       isCached: !this.isUnknown,
+      steps: [],
     };
   }
 }

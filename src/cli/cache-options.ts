@@ -5,7 +5,7 @@ import { parseDuration } from './duration.ts';
 import { UsageError } from './usage-error.ts';
 
 /** They switch the memory on, unless `--layers=false` was typed. */
-const CACHE_FLAGS = ['explain', 'dry-run', 'cache-ttl'] as const;
+const CACHE_FLAGS = ['explain', 'dry-run', 'cache-ttl', 'cache-from', 'cache-to'] as const;
 const EXPLAIN_FORMATS = ['text', 'json', 'none'];
 
 export function cacheOptions({ flags }: CommandContext): Partial<BuildOptions> {
@@ -15,6 +15,8 @@ export function cacheOptions({ flags }: CommandContext): Partial<BuildOptions> {
     throw new UsageError(`--${asking} needs --layers: without it no step is remembered`);
   }
   const isOn = asking === undefined ? layers : true;
+  const from = flags.strings('cache-from');
+  const to = flags.strings('cache-to');
   const ttl = flags.string('cache-ttl');
   const explain = flags.string('explain') ?? 'none';
   if (!EXPLAIN_FORMATS.includes(explain)) {
@@ -24,6 +26,8 @@ export function cacheOptions({ flags }: CommandContext): Partial<BuildOptions> {
   }
   return {
     ...(isOn === undefined ? {} : { layers: isOn }),
+    ...(from === undefined ? {} : { cacheFrom: from }),
+    ...(to === undefined ? {} : { cacheTo: to }),
     ...(ttl === undefined ? {} : { cacheTtlMs: ttlOf(ttl) }),
     ...(explain === 'none' ? {} : { explain: true }),
   };

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import type { Emit } from '../report/event.ts';
 import { chooseDriver, openSnapshotter } from '../rootfs/open-snapshotter.ts';
 import type { Snapshotter } from '../rootfs/snapshotter.ts';
+import type { DiffId } from '../spec/digest.ts';
 import { readJsonFile, writeAtomic } from '../store/atomic-file.ts';
 import { openStore, type Store } from '../store/store.ts';
 import type { StorePaths } from '../store/store-paths.ts';
@@ -23,6 +24,15 @@ export interface Engine extends AsyncDisposable {
   readonly callerUid: number;
   readonly registriesConf: string | undefined;
   readonly registriesConfDir: string | undefined;
+  /** Of a build that imports a cache. */
+  readonly remoteLayers?: RemoteLayers;
+}
+
+/** Layers that are somewhere else and are fetched once somebody reads them. */
+export interface RemoteLayers {
+  has(diffId: DiffId): boolean;
+  /** Puts the layer into the store, verified. @throws `cache.damaged` */
+  fetch(diffId: DiffId): Promise<void>;
 }
 
 export interface EngineOptions extends Omit<Engine, 'store' | 'snapshots' | typeof Symbol.asyncDispose> {

@@ -69,6 +69,11 @@ async function findLive(engine: Engine): Promise<Live> {
     const { layer, chain, snapshot } = record.result;
     if (layer !== undefined) live.layers.add(layer.diffId);
     if (chain !== undefined) live.chains.add(chain);
+    // A layer that came from another cache and was never unpacked is there as a blob only.
+    if (layer !== undefined && snapshot === undefined) {
+      live.blobs.add(layer.diffId);
+      for (const form of store.layers.get(layer.diffId).forms) live.blobs.add(form.descriptor.digest);
+    }
     if (snapshot !== undefined) live.snapshots.add(snapshot as SnapshotId);
     for (const { digest } of record.lists ?? []) live.lists.add(digest);
   }

@@ -11,8 +11,13 @@ import type { DiffId, Digest } from '../spec/digest.ts';
 import type { Bytes } from '../spec/target.ts';
 import type { Engine } from './engine.ts';
 
-/** Whether the uncompressed tar can be had from this store. */
+/** Whether the uncompressed tar can be had from this store, fetched now if that has to be. */
 export async function hasLayer(engine: Engine, diffId: DiffId): Promise<boolean> {
+  return (await isStored(engine, diffId)) || engine.remoteLayers?.has(diffId) === true;
+}
+
+/** Whether the uncompressed tar is here. */
+export async function isStored(engine: Engine, diffId: DiffId): Promise<boolean> {
   const record = engine.store.layers.get(diffId);
   if (engine.store.blobs.has(diffId)) return true;
   if (record.forms.some((form) => engine.store.blobs.has(form.descriptor.digest))) return true;
@@ -21,6 +26,8 @@ export async function hasLayer(engine: Engine, diffId: DiffId): Promise<boolean>
 
 /** The uncompressed tar of a layer, verified. @throws `blob.not-found` */
 export async function layerTar(engine: Engine, diffId: DiffId): Promise<Bytes> {
+  const { remoteLayers } = engine;
+  if (remoteLayers?.has(diffId) === true && !(await isStored(engine, diffId))) await remoteLayers.fetch(diffId);
   const { store, snapshots } = engine;
   if (store.blobs.has(diffId))
     return verified(await store.blobs.open({ digest: diffId }), { digest: diffId }, `layer ${diffId}`);

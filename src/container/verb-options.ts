@@ -241,6 +241,10 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   readonly noCache?: boolean;
   /** Steps remembered for longer are run again; 0 reuses nothing. */
   readonly cacheTtlMs?: number;
+  /** `REPOSITORY`, `IMAGE`, `type=registry,ref=…`, `type=local,src=…`: steps remembered elsewhere. */
+  readonly cacheFrom?: readonly string[];
+  /** `REPOSITORY`, `type=registry,ref=…`, `type=local,dest=…`, `type=inline`: where steps are kept besides the store. */
+  readonly cacheTo?: readonly string[];
   /** Ends with the event `explained`. */
   readonly explain?: boolean;
   readonly jobs?: number;

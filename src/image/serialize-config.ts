@@ -92,6 +92,7 @@ export function configDocument(config: ImageConfig, format: ImageFormat, docker:
       config: ociContainerConfig(config.config ?? {}),
       rootfs: { type: 'layers', diff_ids: config.rootfs.diff_ids },
       history: history.length === 0 ? undefined : history,
+      'io.slipway.cache.v1': config['io.slipway.cache.v1'],
     };
   }
   const execution = dockerContainerConfig(config.config ?? {});
@@ -110,6 +111,7 @@ export function configDocument(config: ImageConfig, format: ImageFormat, docker:
     parent: text(docker.parent),
     rootfs: { type: 'layers', diff_ids: config.rootfs.diff_ids },
     history,
+    'io.slipway.cache.v1': config['io.slipway.cache.v1'],
   };
 }
 

@@ -65,6 +65,7 @@ export const ERROR_CODES = {
   // build
   'context.invalid': 'The build context cannot be used.',
   'build.failed': 'A step of the build failed.',
+  'cache.damaged': 'A cache that was imported promised a layer and gave something else, or nothing.',
   'build.not-known': 'No build of that context and Dockerfile is remembered.',
 } as const;
 

@@ -52,6 +52,8 @@ export interface ImageConfig {
   readonly history?: readonly HistoryEntry[];
   /** Docker only. */
   readonly comment?: string;
+  /** Steps of the build that made the image, for builds that are told to read them. */
+  readonly 'io.slipway.cache.v1'?: unknown;
 }
 
 /** A change of an image config: every Dockerfile instruction and `config` flag that touches no file is one of these. */

@@ -52,6 +52,8 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--inherit-annotations bool', 'keep annotations of the base', { tier: 'P1', default: 'true' }),
   option('--layers bool', 'commit each step and reuse earlier ones', { env: 'BUILDAH_LAYERS', default: 'false' }),
   option('--no-cache bool', 'reuse nothing'),
+  option('--cache-from strs PLACE', 'reuse steps remembered there: REPOSITORY, IMAGE, type=registry|local,…'),
+  option('--cache-to strs PLACE', 'remember steps there, too: REPOSITORY, type=registry|local|inline,…'),
   option('--cache-ttl str DURATION', 'reuse nothing older, e.g. 24h; 0 reuses nothing', { tier: 'P1' }),
   option('--explain str FORMAT', 'say why steps were run: text or json', {
     bare: 'text',
@@ -97,8 +99,6 @@ export const BUILD_FLAGS: readonly Option[] = [
   ...REFUSED_TRANSFER_FLAGS,
   ...unsupported(
     '--all-platforms bool',
-    '--cache-from strs',
-    '--cache-to strs',
     '--compat-volumes bool',
     '--cpp-flag strs',
     '--hooks-dir strs',
