@@ -86,7 +86,8 @@ export interface Builder extends AsyncDisposable {
   /** Gives the ids of what is now in the store. */
   pull(image: string, o?: PullOptions): Promise<readonly string[]>;
   push(image: string, destination?: string, o?: PushOptions): Promise<{ readonly digest: string }>;
-  login(registry: string, o: LoginOptions): Promise<void>;
+  /** Tries a login and keeps it; gives the file or the credential helper that has it now. */
+  login(registry: string, o: LoginOptions): Promise<string>;
   build(o: BuildOptions): Promise<BuildResult>;
   /** What `build` would do with the same options, and why, for each platform. Nothing is run, the store stays as it is. */
   explainBuild(o: BuildOptions): Promise<readonly BuildExplanation[]>;

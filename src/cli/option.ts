@@ -59,14 +59,9 @@ export function option(row: string, summary: string, more: More = {}): Option {
   };
 }
 
-/** Rows for flags that Buildah has and that are refused here, each by its own name. */
-export function unsupported(...rows: readonly string[]): readonly Option[] {
-  return rows.map((row) => option(row, 'not supported', { tier: 'P2', hidden: true, unsupported: true }));
-}
-
-/** The same, for one reason. */
-export function unsupportedBecause(why: string, ...rows: readonly string[]): readonly Option[] {
-  return unsupported(...rows).map((row) => ({ ...row, why }));
+/** Rows for flags that Buildah has and that are refused here, each by its own name, all for one reason. */
+export function refused(why: string, ...rows: readonly string[]): readonly Option[] {
+  return rows.map((row) => option(row, 'not supported', { tier: 'P2', hidden: true, unsupported: true, why }));
 }
 
 /** Rows for flags that Buildah accepts and ignores, as is done here. */

@@ -341,8 +341,13 @@ export const COMMANDS: readonly Command[] = [
   }),
 ];
 
-/** Commands of Buildah that are refused by name. */
-export const REFUSED_COMMANDS: ReadonlySet<string> = new Set(['mkcw', 'source', 'rpc', 'dumpbolt']);
+/** Commands of Buildah that are refused by name, with the reason. */
+export const REFUSED_COMMANDS: ReadonlyMap<string, string> = new Map([
+  ['mkcw', 'images for confidential virtual machines are not made'],
+  ['source', 'images of source code are not made; an artifact tool such as oras makes them'],
+  ['rpc', 'the library takes the place of a socket'],
+  ['dumpbolt', 'nothing here is kept in a BoltDB file'],
+]);
 
 /** Words that stand before commands of their own, with what those are about. */
 export const GROUPS: ReadonlyMap<string, string> = new Map([['manifest', 'Make and push lists of images']]);

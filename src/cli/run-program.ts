@@ -73,8 +73,9 @@ function requireCommand(words: readonly string[]): NonNullable<ReturnType<typeof
   const found = findCommand(words);
   if (found !== undefined) return found;
   const [word = '', second = ''] = words;
-  if (REFUSED_COMMANDS.has(word)) {
-    throw new UsageError(`the command "${word}" is not supported`, { code: 'usage.unsupported' });
+  const refusal = REFUSED_COMMANDS.get(word);
+  if (refusal !== undefined) {
+    throw new UsageError(`the command "${word}" is not supported: ${refusal}`, { code: 'usage.unsupported' });
   }
   if (GROUPS.has(word)) {
     throw new UsageError(`unknown command "${second}" for "slipway ${word}"`, {

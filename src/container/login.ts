@@ -10,11 +10,18 @@ export interface AuthFileOptions {
   readonly env?: Environment;
 }
 
-/** @throws `registry.unauthorized` when the registry refuses; nothing is kept then */
-export async function login(engine: Engine, registry: string, o: LoginOptions): Promise<void> {
+/**
+ * Gives the file or the credential helper that keeps the login.
+ * @throws `registry.unauthorized` when the registry refuses; nothing is kept then
+ */
+export async function login(engine: Engine, registry: string, o: LoginOptions): Promise<string> {
   const creds = { username: o.username, password: o.password };
   await checkLogin(registry.split('/')[0]!, { ...o, creds, env: engine.env });
-  await saveCredentials(registry, creds, { authfile: o.authfile, compatAuthFile: o.compatAuthFile, env: engine.env });
+  return await saveCredentials(registry, creds, {
+    authfile: o.authfile,
+    compatAuthFile: o.compatAuthFile,
+    env: engine.env,
+  });
 }
 
 /** Forgets the login at one registry, or all; false when there was none. */

@@ -19,7 +19,8 @@ export async function login(c: CommandContext): Promise<number> {
   const { username, password } = await credentials(c, known);
   const options: LoginOptions = { ...(await tlsOptions(c)), ...files, username, password, signal: c.signal };
   await using builder = await c.open();
-  await builder.login(registry, options);
+  const keeper = await builder.login(registry, options);
+  if (flags.on('verbose')) c.stdout.write(`Used: ${keeper}\n`);
   c.stdout.write('Login Succeeded!\n');
   return 0;
 }

@@ -1,5 +1,5 @@
 /** Flags of `build`. */
-import { ignored, type Option, option, unsupported } from '../option.ts';
+import { ignored, type Option, option, refused } from '../option.ts';
 import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS, SBOM_FILE_FLAGS } from './image-flags.ts';
 import { PLATFORM_FLAGS, PULL_FLAGS, REFUSED_TRANSFER_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
 import { BUILD_RUN_FLAGS } from './run-flags.ts';
@@ -97,17 +97,14 @@ export const BUILD_FLAGS: readonly Option[] = [
   ...SBOM_FILE_FLAGS,
   ...REFUSED_IMAGE_FLAGS,
   ...REFUSED_TRANSFER_FLAGS,
-  ...unsupported(
-    '--all-platforms bool',
-    '--compat-volumes bool',
-    '--cpp-flag strs',
-    '--hooks-dir strs',
-    '--log-rusage bool',
-    '--logsplit bool',
-    '--rusage-logfile str',
-    '--source-policy-file str',
-    '--stdin bool',
-  ),
+  ...refused('name the platforms with --platform', '--all-platforms bool'),
+  ...refused('what a RUN writes below a VOLUME is always kept', '--compat-volumes bool'),
+  ...refused('Containerfiles are not run through cpp; pipe the result in with -f -', '--cpp-flag strs'),
+  ...refused('hooks are programs of the host that would change what a step sees', '--hooks-dir strs'),
+  ...refused('--timings and --trace tell where the time went', '--log-rusage bool', '--rusage-logfile str'),
+  ...refused('--logfile writes one file', '--logsplit bool'),
+  ...refused('bases are not checked against a policy', '--source-policy-file str'),
+  ...refused('several steps may run at once', '--stdin bool'),
 ];
 
 function withoutLetter(o: Option): Option {

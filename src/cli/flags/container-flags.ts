@@ -1,7 +1,16 @@
 /** Flags of `from`, `run`, `copy`, `add`, `config` and `commit`. */
-import { type Option, option, unsupported } from '../option.ts';
+import { ignored, type Option, option, refused } from '../option.ts';
 import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS, SBOM_FILE_FLAGS } from './image-flags.ts';
-import { PLATFORM_FLAGS, PULL_FLAGS, REFUSED_TRANSFER_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
+import {
+  NO_BLOB_CACHE,
+  NO_ENCRYPTION,
+  NO_SIGNATURES,
+  PLATFORM_FLAGS,
+  PULL_FLAGS,
+  REFUSED_TRANSFER_FLAGS,
+  REGISTRY_FLAGS,
+  RETRY_FLAGS,
+} from './registry-flags.ts';
 import { FROM_RUN_FLAGS, RUN_RUN_FLAGS } from './run-flags.ts';
 
 const ADD_HISTORY = option('--add-history bool', 'add an entry to the image history', {
@@ -34,7 +43,7 @@ export const RUN_FLAGS: readonly Option[] = [
   option('--valid-exit-codes ints N[,N]', 'exit codes that count as success', { tier: 'P2', default: '0' }),
   ADD_HISTORY,
   ...RUN_RUN_FLAGS,
-  ...unsupported('--no-pivot bool'),
+  ...refused('the root is always entered by pivot_root', '--no-pivot bool'),
 ];
 
 const COPY_ADD: readonly Option[] = [
@@ -55,7 +64,7 @@ const COPY_ADD: readonly Option[] = [
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
   ...REFUSED_TRANSFER_FLAGS,
-  ...unsupported('--remove-signatures bool'),
+  ...NO_SIGNATURES,
 ];
 
 export const ADD_FLAGS: readonly Option[] = COPY_ADD;
@@ -111,17 +120,13 @@ export const COMMIT_FLAGS: readonly Option[] = [
   option('--sbom str PRESET', 'preset of Buildah that says the format of the SBOM', { tier: 'P2' }),
   ...SBOM_FILE_FLAGS,
   ...REFUSED_IMAGE_FLAGS,
-  ...unsupported(
-    '--add-file strs',
-    '--blob-cache str',
-    '-c,--change strs',
-    '--config str',
-    '--encrypt-layer ints',
-    '--encryption-key csv',
-    '--force-compression bool',
-    '--manifest str',
-    '--pull str',
-    '--pull-always bool',
-    '--pull-never bool',
-  ),
+  ...NO_BLOB_CACHE,
+  ...NO_ENCRYPTION,
+  // Policies for images of SBOM scanners: none is ever needed.
+  option('--pull str POLICY', 'no image is needed', { bare: 'always', tier: 'P2', hidden: true }),
+  ...ignored('--pull-always bool', '--pull-never bool'),
+  ...refused('copy the file into the container before', '--add-file strs'),
+  ...refused('use `slipway config` before', '-c,--change strs', '--config str'),
+  ...refused('layers in the store are not compressed', '--force-compression bool'),
+  ...refused('use `slipway manifest add` afterwards', '--manifest str'),
 ];

@@ -1,5 +1,6 @@
 /** Flags of every command, before or after its name. */
-import { ignored, option, unsupported } from '../option.ts';
+import { ignored, option, refused } from '../option.ts';
+import { NO_ID_MAPS } from './run-flags.ts';
 
 export const GLOBAL_FLAGS = [
   option('--root str DIR', 'where images and containers are kept', { complete: 'directory' }),
@@ -15,16 +16,13 @@ export const GLOBAL_FLAGS = [
   option('-h,--help bool', 'show help'),
   option('--debug bool', 'same as --log-level=debug', { hidden: true, tier: 'P2' }),
   ...ignored('--cpu-profile str', '--memory-profile str'),
-  ...unsupported(
-    '--storage-opt csv',
-    '--cgroup-manager str',
-    '--default-mounts-file str',
-    '--imagestore str',
-    '--short-name-alias-conf str',
-    '--transient-store bool',
-    '--userns-gid-map csv',
-    '--userns-uid-map csv',
-  ),
+  ...refused('the storage drivers here have no options', '--storage-opt csv'),
+  ...refused('no step gets a cgroup of its own', '--cgroup-manager str'),
+  ...refused('nothing is mounted that no flag asks for', '--default-mounts-file str'),
+  ...refused('images and containers share one store', '--imagestore str'),
+  ...refused('aliases are those of registries.conf', '--short-name-alias-conf str'),
+  ...refused('containers are always kept below --root', '--transient-store bool'),
+  ...NO_ID_MAPS,
 ] as const;
 
 /** Flags of the program itself. */

@@ -1,5 +1,5 @@
 /** Flags about the image that `build` and `commit` write. */
-import { type Option, option, unsupported, unsupportedBecause } from '../option.ts';
+import { type Option, option, refused } from '../option.ts';
 
 export const FORMAT_FLAG = option('-f,--format str FORMAT', 'oci or docker', {
   env: 'BUILDAH_FORMAT',
@@ -23,8 +23,14 @@ export const IMAGE_FLAGS: readonly Option[] = [
   option('--omit-history bool', 'write no history', { tier: 'P1' }),
 ];
 
+/** Simple signing with GnuPG. */
+export const NO_SIGNING: readonly Option[] = refused('images are not signed; sign the pushed digest', '--sign-by str');
+
 /** Signing and confidential workloads. */
-export const REFUSED_IMAGE_FLAGS: readonly Option[] = unsupported('--cw str', '--sign-by str');
+export const REFUSED_IMAGE_FLAGS: readonly Option[] = [
+  ...refused('images for confidential virtual machines are not made', '--cw str'),
+  ...NO_SIGNING,
+];
 
 /** Bills of materials as Buildah has them: files of the caller. */
 export const SBOM_FILE_FLAGS: readonly Option[] = [
@@ -38,12 +44,12 @@ export const SBOM_FILE_FLAGS: readonly Option[] = [
     hidden: true,
     choices: ['cat', 'merge-cyclonedx-by-component-name-and-version', 'merge-spdx-by-package-name-and-versioninfo'],
   }),
-  ...unsupportedBecause(
+  ...refused(
     'packages are read from the image itself, no scanner is run',
     '--sbom-scanner-command strs',
     '--sbom-scanner-image str',
   ),
-  ...unsupportedBecause(
+  ...refused(
     'an SBOM inside the image would be a change of the image it describes; use --sbom-output',
     '--sbom-image-output str',
     '--sbom-image-purl-output str',

@@ -1,8 +1,8 @@
 /** Flags of the `manifest` commands. */
-import { type Option, option, unsupported } from '../option.ts';
+import { type Option, option, refused } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
-import { COMPRESSION_FLAGS } from './image-flags.ts';
-import { REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
+import { COMPRESSION_FLAGS, NO_SIGNING } from './image-flags.ts';
+import { NO_SIGNATURES, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
 
 const ALL = option('--all bool', 'of an image that is a list, every image');
 const ANNOTATION = option('--annotation csv K=V', 'annotation', { tier: 'P1' });
@@ -35,7 +35,8 @@ export const MANIFEST_ADD_FLAGS: readonly Option[] = [
   ...PLATFORM,
   INSECURE,
   ...REGISTRY_FLAGS,
-  ...unsupported(
+  ...refused(
+    'lists hold images alone',
     '--artifact bool',
     '--artifact-annotation csv',
     '--artifact-config str',
@@ -68,5 +69,7 @@ export const MANIFEST_PUSH_FLAGS: readonly Option[] = [
   ...COMPRESSION_FLAGS,
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
-  ...unsupported('--add-compression strs', '--remove-signatures bool', '--sign-by str'),
+  ...refused('each image is pushed in one form', '--add-compression strs'),
+  ...NO_SIGNATURES,
+  ...NO_SIGNING,
 ];

@@ -1,5 +1,5 @@
 /** Flags about registries and platforms that several commands share. */
-import { type Option, option, unsupported } from '../option.ts';
+import { type Option, option, refused } from '../option.ts';
 
 /** How to reach and trust a registry. */
 export const REGISTRY_FLAGS: readonly Option[] = [
@@ -33,5 +33,25 @@ export const PULL_FLAGS: readonly Option[] = [
   option('--pull-never bool', 'same as --pull=never', { tier: 'P2', hidden: true }),
 ];
 
+export const NO_BLOB_CACHE: readonly Option[] = refused(
+  'the store keeps the blobs it has sent and received',
+  '--blob-cache str',
+);
+
+/** Of `push` and `commit`. */
+export const NO_ENCRYPTION: readonly Option[] = refused(
+  'layers are not encrypted',
+  '--encrypt-layer ints',
+  '--encryption-key csv',
+);
+
+/** What is asked for happens anyway. */
+export const NO_SIGNATURES: readonly Option[] = [
+  option('--remove-signatures bool', 'signatures are never copied', { tier: 'P1', hidden: true }),
+];
+
 /** Flags of transfers that are refused wherever they occur. */
-export const REFUSED_TRANSFER_FLAGS: readonly Option[] = unsupported('--blob-cache str', '--decryption-key csv');
+export const REFUSED_TRANSFER_FLAGS: readonly Option[] = [
+  ...NO_BLOB_CACHE,
+  ...refused('encrypted layers are not read', '--decryption-key csv'),
+];

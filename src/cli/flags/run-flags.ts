@@ -1,5 +1,12 @@
 /** Flags about how commands run in containers: `build`, `from` and `run` share them. */
-import { type Option, option, unsupported } from '../option.ts';
+import { type Option, option, refused } from '../option.ts';
+
+const ONE_ID_MAP = 'files belong to the ids that the store was opened with';
+export const NO_ID_MAPS: readonly Option[] = refused(ONE_ID_MAP, '--userns-gid-map csv', '--userns-uid-map csv');
+const NO_USER_NAMESPACES: readonly Option[] = [
+  ...NO_ID_MAPS,
+  ...refused(ONE_ID_MAP, '--userns str', '--userns-gid-map-group str', '--userns-uid-map-user str'),
+];
 
 const ISOLATION = option('--isolation str TYPE', 'oci, rootless or chroot', {
   env: 'BUILDAH_ISOLATION',
@@ -26,7 +33,7 @@ const COMMON: readonly Option[] = [
   option('--ipc str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
   option('--pid str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
   option('--uts str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
-  ...unsupported('--cgroupns str'),
+  ...refused('no step gets a cgroup of its own', '--cgroupns str'),
 ];
 
 const RUNTIME: readonly Option[] = [
@@ -49,22 +56,19 @@ const REMEMBERED: readonly Option[] = [
   option('--security-opt strs OPT', 'seccomp=, no-new-privileges, mask=, unmask=', { tier: 'P1' }),
   option('--shm-size str SIZE', 'size of /dev/shm', { tier: 'P1', default: '65536k' }),
   option('--ulimit csv NAME=SOFT[:HARD]', 'resource limit', { tier: 'P1' }),
-  ...unsupported(
+  ...refused(
+    'no step gets a cgroup of its own',
     '--cgroup-parent str',
     '--cpu-period str',
     '--cpu-quota str',
     '-c,--cpu-shares str',
     '--cpuset-cpus str',
     '--cpuset-mems str',
-    '--group-add csv',
     '-m,--memory str',
     '--memory-swap str',
-    '--userns str',
-    '--userns-gid-map csv',
-    '--userns-gid-map-group str',
-    '--userns-uid-map csv',
-    '--userns-uid-map-user str',
   ),
+  ...refused('supplementary groups are those of the image', '--group-add csv'),
+  ...NO_USER_NAMESPACES,
 ];
 
 export const BUILD_RUN_FLAGS: readonly Option[] = [...COMMON, ...RUNTIME, ...NAMES, ...REMEMBERED];

@@ -1,8 +1,16 @@
 /** Flags of the commands that list, move and remove images and containers. */
-import { type Option, option, unsupported } from '../option.ts';
+import { type Option, option, refused } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
-import { COMPRESSION_FLAGS } from './image-flags.ts';
-import { PLATFORM_FLAGS, REFUSED_TRANSFER_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
+import { COMPRESSION_FLAGS, NO_SIGNING } from './image-flags.ts';
+import {
+  NO_BLOB_CACHE,
+  NO_ENCRYPTION,
+  NO_SIGNATURES,
+  PLATFORM_FLAGS,
+  REFUSED_TRANSFER_FLAGS,
+  REGISTRY_FLAGS,
+  RETRY_FLAGS,
+} from './registry-flags.ts';
 
 const AUTH_FILES: readonly Option[] = [
   option('--authfile str FILE', 'credentials file', { complete: 'file' }),
@@ -50,7 +58,7 @@ export const PULL_COMMAND_FLAGS: readonly Option[] = [
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
   ...REFUSED_TRANSFER_FLAGS,
-  ...unsupported('--remove-signatures bool'),
+  ...NO_SIGNATURES,
 ];
 
 export const PUSH_FLAGS: readonly Option[] = [
@@ -63,14 +71,11 @@ export const PUSH_FLAGS: readonly Option[] = [
   ...COMPRESSION_FLAGS,
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
-  ...unsupported(
-    '--blob-cache str',
-    '--encrypt-layer ints',
-    '--encryption-key csv',
-    '--remove-signatures bool',
-    '--rm|--purge bool',
-    '--sign-by str',
-  ),
+  ...NO_BLOB_CACHE,
+  ...NO_ENCRYPTION,
+  ...NO_SIGNATURES,
+  ...NO_SIGNING,
+  ...refused('use `slipway rmi` or `slipway manifest rm` afterwards', '--rm|--purge bool'),
 ];
 
 export const LOGIN_FLAGS: readonly Option[] = [
@@ -81,7 +86,7 @@ export const LOGIN_FLAGS: readonly Option[] = [
   option('--cert-dir str DIR', 'certificates for TLS to the registry', { tier: 'P1', complete: 'directory' }),
   option('--tls-verify bool', 'require HTTPS and check certificates', { default: 'true' }),
   ...AUTH_FILES,
-  ...unsupported('-v,--verbose bool'),
+  option('-v,--verbose bool', 'say where the credentials were written', { tier: 'P2' }),
 ];
 
 export const LOGOUT_FLAGS: readonly Option[] = [

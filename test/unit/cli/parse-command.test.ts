@@ -122,10 +122,16 @@ const REFUSED: readonly [readonly string[], string | RegExp][] = [
   [['run'], 'container ID must be specified'],
   [['tag', 'a'], 'requires at least 2 arg(s), only received 1'],
   [['containers', 'x'], "'slipway containers' does not accept arguments"],
-  [['build', '--cache-from', 'x'], '--cache-from of build is not supported'],
+  [
+    ['build', '--blob-cache', 'x'],
+    '--blob-cache of build is not supported: the store keeps the blobs it has sent and received',
+  ],
   [['run', '--pid=host', 'c', 'x'], '--pid of run is not supported: only "private" can be had'],
-  [['build', '-m', '1g'], '--memory of build is not supported'],
-  [['images', '--storage-opt', 'a=b'], '--storage-opt of images is not supported'],
+  [['run', '--no-pivot', 'c', 'x'], '--no-pivot of run is not supported: the root is always entered by pivot_root'],
+  [
+    ['images', '--storage-opt', 'a=b'],
+    '--storage-opt of images is not supported: the storage drivers here have no options',
+  ],
   [['build', '-f', '"a'], /a quote is not closed/],
 ];
 

@@ -108,7 +108,10 @@ describe('mistakes', () => {
     [['xyzzy'], 'Error: unknown command "xyzzy" for "slipway"\n'],
     [['images', '--formt', 'x'], 'Error: unknown flag: --formt\nhelp: did you mean `--format`?\n'],
     [['rmi', '-force', 'x'], "Error: unknown shorthand flag: 'o' in -force\nhelp: did you mean `--force`?\n"],
-    [['source', 'create', 'x'], 'Error: the command "source" is not supported\n'],
+    [
+      ['source', 'create', 'x'],
+      'Error: the command "source" is not supported: images of source code are not made; an artifact tool such as oras makes them\n',
+    ],
     [
       ['manifest', 'crate', 'x'],
       'Error: unknown command "crate" for "slipway manifest"\nhelp: did you mean `slipway manifest create`?\n',
