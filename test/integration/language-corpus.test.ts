@@ -23,7 +23,7 @@ const WAYS = accounts().flatMap(({ name, account }, i) =>
 
 const skip = firstReason(
   staticBusybox() === undefined && 'not installed: a static busybox',
-  missingPrograms('git', 'python3', 'setfattr', 'xz', 'bzip2', 'zstd'),
+  missingPrograms('git', 'python3', 'setfattr', 'ssh-keygen', 'xz', 'bzip2', 'zstd'),
 );
 
 describe('the language corpus', { skip, concurrency: 2 }, () => {

@@ -83,8 +83,13 @@ export class Rig implements AsyncDisposable {
 
   /** Starts a command of the builder in a process group of its own. */
   start(words: readonly string[]): ChildProcess {
+    return this.startProgram(this.program, [...this.storeFlags, ...words]);
+  }
+
+  /** Starts another program as the account, in a process group of its own. */
+  startProgram(program: string, args: readonly string[]): ChildProcess {
     const { uid, gid, env, cwd } = this.identity();
-    return spawn(this.program, [...this.storeFlags, ...words], { uid, gid, env, cwd, detached: true, stdio: 'ignore' });
+    return spawn(program, args, { uid, gid, env, cwd, detached: true, stdio: 'ignore' });
   }
 
   /** Runs another program as the account. */
