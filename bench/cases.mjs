@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const APPLETS = ['sh', 'ls', 'cat', 'dd', 'mkdir', 'seq', 'touch', 'rm', 'echo'];
+const APPLETS = ['sh', 'ls', 'cat', 'dd', 'mkdir', 'seq', 'touch', 'rm', 'echo', 'sleep'];
 
 /** Makes the base every case stands on. @param {import('./builder.mjs').Builder} builder @param {string} context */
 export function makeBase(builder, context) {
@@ -78,6 +78,19 @@ export const cases = [
     },
     prepare: (builder, context) => builder.run('build', '-q', '--layers', '-t', 'result', context),
     round: (builder, context) => builder.run('build', '-q', '--layers', '-t', 'result', context),
+  },
+  {
+    name: 'stages-4',
+    title: '4 independent stages that sleep 2 s',
+    aim: 0.5,
+    context: (folder) => {
+      const names = ['a', 'b', 'c', 'd'];
+      const stages = names.map((name) => `FROM base AS ${name}\nRUN sleep 2; echo ${name} > /${name}\n`);
+      const copies = names.map((name) => `COPY --from=${name} /${name} /\n`);
+      writeFileSync(join(folder, 'Dockerfile'), `${stages.join('')}FROM base\n${copies.join('')}`);
+    },
+    round: (builder, context) => builder.run('build', '-q', '--no-cache', '-t', 'result', context),
+    after: remove,
   },
   {
     name: 'commit-2g',
