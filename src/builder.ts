@@ -3,11 +3,13 @@
  */
 import { resolve } from 'node:path';
 import type { TargetList, TargetOutline } from './build/check.ts';
+import type { CachePruneOptions, CacheSummary, PrunedCaches } from './container/cache-store.ts';
 import { editContainer, renameContainer, requireContainer } from './container/container-store.ts';
 import { type Engine, openEngine } from './container/engine.ts';
 import type { LayerInsightOptions } from './container/layer-insight.ts';
 import type { CreateListOptions } from './container/list-verbs.ts';
 import { requireNamespace } from './container/namespace.ts';
+import type { RememberedStep } from './container/remembered-steps.ts';
 import type {
   BuilderOptions,
   BuildOptions,
@@ -112,6 +114,21 @@ export interface Builder extends AsyncDisposable {
   removeFromList(list: string, entry: string): Promise<ListChange>;
   /** A list of the store, or from where its name points. */
   readList(name: string, o?: RegistryOptions): Promise<ImageIndex>;
+  /** Caches of `RUN --mount=type=cache`, the latest used first. */
+  caches(): Promise<readonly CacheSummary[]>;
+  /** @param cache its id, or the beginning of its name. @throws `cache.not-known`, `cache.in-use` */
+  removeCache(cache: string): Promise<CacheSummary>;
+  /** Removes caches no command is using. */
+  pruneCaches(o?: CachePruneOptions): Promise<PrunedCaches>;
+  /** The content of a cache as a tar. */
+  exportCache(cache: string): AsyncIterable<Uint8Array>;
+  /** Puts the content of a tar, compressed or not, in the place of what the cache held, or makes the cache. */
+  importCache(
+    cache: { readonly id: string; readonly namespace?: string },
+    tar: AsyncIterable<Uint8Array>,
+  ): Promise<CacheSummary>;
+  /** Steps that builds with `layers` left behind, the latest used first. */
+  rememberedSteps(): Promise<readonly RememberedStep[]>;
   info(): Promise<InfoReport>;
 }
 
@@ -239,6 +256,27 @@ function builderOn(engine: Engine): Builder {
     removeFromList: async (list, entry) =>
       (await import('./container/list-verbs.ts')).removeFromList(engine, list, entry),
     readList: async (name, options) => (await import('./container/list-verbs.ts')).readAnyList(engine, name, options),
+    caches: async () => {
+      await requireNamespace(engine);
+      return (await import('./container/cache-store.ts')).listCaches(engine);
+    },
+    removeCache: async (cache) => {
+      await requireNamespace(engine);
+      return (await import('./container/cache-store.ts')).removeCache(engine, cache);
+    },
+    pruneCaches: async (options) => {
+      await requireNamespace(engine);
+      return (await import('./container/cache-store.ts')).pruneCaches(engine, options);
+    },
+    async *exportCache(cache) {
+      await requireNamespace(engine);
+      yield* (await import('./container/cache-store.ts')).exportCacheMount(engine, cache);
+    },
+    importCache: async (cache, tar) => {
+      await requireNamespace(engine);
+      return (await import('./container/cache-store.ts')).importCacheMount(engine, cache, tar);
+    },
+    rememberedSteps: async () => (await import('./container/remembered-steps.ts')).listSteps(engine),
     info: async () => (await import('./container/info.ts')).info(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };

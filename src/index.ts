@@ -8,8 +8,10 @@
  * ```
  */
 export { type Builder, type ListChange, openBuilder } from './builder.ts';
+export type { CachePruneOptions, CacheSummary, PrunedCaches } from './container/cache-store.ts';
 export type { LayerInsightOptions } from './container/layer-insight.ts';
 export type { CreateListOptions } from './container/list-verbs.ts';
+export type { RememberedStep } from './container/remembered-steps.ts';
 export type {
   BuilderOptions,
   BuildOptions,

@@ -2,6 +2,8 @@
  * Every command as plain data: the one source of parsing, help and completion. Bodies are loaded when they run, so this
  * file costs no engine. To add a command: a row here and a file in `commands/`.
  */
+
+import { CACHE_COMMANDS } from './cache-commands.ts';
 import type { Command } from './command.ts';
 import { MANY, NO_CONTAINER, none, refuse, row, TOO_MANY, words } from './command-row.ts';
 import { BUILD_FLAGS, CHECK_FLAGS } from './flags/build-flags.ts';
@@ -251,6 +253,7 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./commands/push.ts')).push,
   }),
   ...MANIFEST_COMMANDS,
+  ...CACHE_COMMANDS,
   row({
     name: 'login',
     summary: 'Log in to a registry',
@@ -350,7 +353,10 @@ export const REFUSED_COMMANDS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Words that stand before commands of their own, with what those are about. */
-export const GROUPS: ReadonlyMap<string, string> = new Map([['manifest', 'Make and push lists of images']]);
+export const GROUPS: ReadonlyMap<string, string> = new Map([
+  ['manifest', 'Make and push lists of images'],
+  ['cache', 'List, carry and remove the caches of RUN mounts'],
+]);
 
 /** Finds a command by name or alias; `rest` is what follows it. Commands of a group have two words. */
 export function findCommand(

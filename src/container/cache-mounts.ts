@@ -10,6 +10,7 @@ import type { ResolvedMount } from '../dockerfile/run-mount.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { cloneTree } from '../rootfs/clone-tree.ts';
 import { removeTree } from '../rootfs/remove-tree.ts';
+import { writeAtomic } from '../store/atomic-file.ts';
 import type { CleanupStack } from '../sys/dispose.ts';
 import { FileLock } from '../sys/file-lock.ts';
 import { AT_FDCWD, errnoOf, openat } from '../sys/libc.ts';
@@ -39,7 +40,7 @@ export async function holdCaches(
   origin: CacheOrigin,
   cleanup: CleanupStack,
 ): Promise<readonly string[]> {
-  const root = join(engine.store.paths.cache, 'mounts');
+  const root = cacheRoot(engine);
   if (mounts.length > 0) mkdirSync(root, { recursive: true, mode: 0o700 });
   const names = mounts.map((mount) => nameOf(mount, origin.namespace));
   const held = new Map<string, string>();
@@ -48,12 +49,33 @@ export async function holdCaches(
     const sharing = STRENGTH.findLast((wish) => users.some((mount) => mount.sharing === wish)) ?? 'shared';
     const path = await hold(engine, root, name, sharing, cleanup);
     if (!existsSync(path)) await make(engine, path, users[0]!, origin);
+    noteUse(root, name, { namespace: origin.namespace, ...users[0]! });
     held.set(name, path);
   }
   return names.map((name) => held.get(name)!);
 }
 
-function nameOf(m: CacheMount, namespace: string): string {
+/** Where all caches of a store are. */
+export function cacheRoot({ store }: Engine): string {
+  return join(store.paths.cache, 'mounts');
+}
+
+/** What tells caches apart, as it was written. */
+export interface CacheIdentity {
+  readonly namespace: string;
+  readonly id: string;
+  /** What seeded it. */
+  readonly from: string | undefined;
+  readonly source: string;
+}
+
+/** Written with every use, so that the time of the file is that of the last use. */
+export function noteUse(root: string, name: string, { namespace, id, from, source }: CacheIdentity): void {
+  const text = JSON.stringify({ namespace, id, from, source });
+  writeAtomic(join(root, `${name}.json`), text, { durable: false });
+}
+
+export function nameOf(m: Pick<CacheMount, 'id' | 'from' | 'source'>, namespace: string): string {
   const identity = JSON.stringify([namespace, m.id, m.from ?? '', m.source]);
   return createHash('sha256').update(identity).digest('hex').slice(0, 32);
 }

@@ -65,6 +65,9 @@ export const ERROR_CODES = {
   // build
   'context.invalid': 'The build context cannot be used.',
   'build.failed': 'A step of the build failed.',
+  'cache.not-known': 'No cache of RUN mounts has that id or name.',
+  'cache.ambiguous': 'Several caches of RUN mounts have that id.',
+  'cache.in-use': 'A command is using the cache.',
   'cache.damaged': 'A cache that was imported promised a layer and gave something else, or nothing.',
   'build.not-known': 'No build of that context and Dockerfile is remembered.',
 } as const;
