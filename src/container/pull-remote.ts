@@ -2,14 +2,14 @@
 import { copyImage } from '../image/copy.ts';
 import { type ReadImage, readImage } from '../image/read-image.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
-import { splitLocation } from '../image/transport/transport.ts';
+import { type OpenTarget, splitLocation } from '../image/transport/transport.ts';
 import { aliasOf, type ImageSource, pullSources, resolveShortName } from '../registry/image-source.ts';
 import { openRepository } from '../registry/repository.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { hexOf } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
-import { parseImageName } from '../spec/image-name.ts';
+import { parseImageName, type TransportName } from '../spec/image-name.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { hostPlatform } from '../spec/platform.ts';
 import { formatReference, parseReference, type QualifiedReference, withDefaultTag } from '../spec/reference.ts';
@@ -80,7 +80,7 @@ export async function peekInTransport(engine: Engine, image: string, o: PullOpti
     registriesConf: registriesConf(engine),
     signal: engine.signal,
   });
-  const name = nameInPlace(location, place) ?? '';
+  const name = nameInPlace(transport!, location, place) ?? '';
   return { image: await readImage(place, '', o.platform ?? hostPlatform(), engine.signal), name };
 }
 
@@ -173,7 +173,7 @@ export async function pullFromTransport(engine: Engine, image: string, o: PullOp
     registriesConf: registriesConf(engine),
     signal: engine.signal,
   });
-  const name = nameInPlace(location, place);
+  const name = nameInPlace(transport!, location, place);
   let got: Descriptor | undefined;
   await copyImage(
     place,
@@ -190,7 +190,10 @@ export async function pullFromTransport(engine: Engine, image: string, o: PullOp
 }
 
 /** The name an image has in an archive or layout: what the location says, else the only name an archive gives it. */
-function nameInPlace(location: string, place: object): string | undefined {
+function nameInPlace(transport: TransportName, location: string, place: OpenTarget): string | undefined {
+  if (place.imageName !== undefined) return place.imageName === '' ? undefined : place.imageName;
+  // A directory holds one image, and has no name for it.
+  if (transport === 'dir') return undefined;
   const { name } = splitLocation(location);
   if (name !== '' && !name.startsWith('@')) {
     try {

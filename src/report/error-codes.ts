@@ -52,6 +52,7 @@ export const ERROR_CODES = {
   'registry.not-a-registry': 'The address answered, but not as a registry.',
   'registry.blocked': 'The registry configuration forbids this registry.',
   'transport.unsupported': 'The transport is unknown or cannot be used this way.',
+  'transport.failed': 'A Docker daemon or the storage of another tool could not be reached, or refused what was asked.',
   'auth.file-invalid': 'A credentials file is not well-formed.',
   // dockerfile
   'dockerfile.syntax': 'The Dockerfile breaks a rule of the language.',

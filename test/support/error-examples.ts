@@ -21,6 +21,7 @@ import { parseDockerfile } from '../../src/dockerfile/parser.ts';
 import { findTarget, planStages } from '../../src/dockerfile/stages.ts';
 import { choosePlatform } from '../../src/image/choose-platform.ts';
 import { openFile } from '../../src/image/transport/blob-directory.ts';
+import { openTransport } from '../../src/image/transport/open-transport.ts';
 import { readAuthFile } from '../../src/registry/auth-file.ts';
 import { pullSources } from '../../src/registry/image-source.ts';
 import { EMPTY_REGISTRIES_CONF } from '../../src/registry/registries-conf.ts';
@@ -260,6 +261,10 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
     ];
     pullSources(parseReference('example.org/x:1') as never, { ...EMPTY_REGISTRIES_CONF, registries } as never);
   },
+  'transport.failed': (place) =>
+    openTransport('docker-daemon', 'app:1', 'read', {
+      registry: { env: { DOCKER_HOST: `unix://${join(place, 'docker.sock')}` } },
+    }),
   'transport.unsupported': () => parseImageName('ostree:hello'),
   'auth.file-invalid': (place) => {
     const path = join(place, 'auth.json');

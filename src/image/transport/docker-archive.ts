@@ -2,8 +2,8 @@
  * `docker-archive:FILE[:name:tag]`: what `docker save` writes. Such a file has no manifests, only a list of images with
  * the names of a config and of layers; manifests are made for them here, from those files' digests.
  */
-import { mkdir, readFile, rename, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { decompress, detectCompression } from '../../archive/compression.ts';
 import { hashing, verified } from '../../archive/verify.ts';
 import { BuilderError } from '../../report/builder-error.ts';
@@ -16,7 +16,7 @@ import { MAX_DOCUMENT_BYTES, parseImageConfig, parseManifest } from '../../spec/
 import { isJsonObject, type JsonValue, parseStrictJson } from '../../spec/strict-json.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
 import { CleanupStack } from '../../sys/dispose.ts';
-import { type ArchiveMember, packArchive, unpackArchive } from './archive-file.ts';
+import { type ArchiveMember, packArchive, readArchiveFile, takesNewArchive, unpackArchive } from './archive-file.ts';
 import { openFile, writeWhole } from './blob-directory.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import { type OpenTarget, splitLocation, type Transport } from './transport.ts';
@@ -25,9 +25,21 @@ export const dockerArchiveTransport: Transport = {
   scheme: 'docker-archive',
   async open(location, access, o = {}) {
     const { path, name } = splitLocation(location);
-    return access === 'write' ? DockerArchiveWriter.create(path, name) : DockerArchiveReader.open(path, name, o);
+    if (access === 'write') return createArchive(path, name);
+    return DockerArchiveReader.read(await readArchiveFile(path), path, name, o);
   },
 };
+
+/** @throws `transport.unsupported` when the file exists: images are not added to an archive */
+async function createArchive(file: string, name: string): Promise<DockerArchiveWriter> {
+  if (!(await takesNewArchive(file))) {
+    throw new BuilderError(
+      'transport.unsupported',
+      `cannot write ${file}: it exists, and docker archives are not changed`,
+    );
+  }
+  return DockerArchiveWriter.create(file, name, (directory) => packArchive(directory, file));
+}
 
 interface SavedImage {
   readonly tags: readonly string[];
@@ -69,6 +81,7 @@ function fullName(text: string): string {
 }
 
 export class DockerArchiveReader implements OpenTarget {
+  readonly imageName: string | undefined;
   readonly #file: string;
   readonly #name: string;
   readonly #images: readonly SavedImage[];
@@ -85,7 +98,9 @@ export class DockerArchiveReader implements OpenTarget {
       readonly manifests: ReadonlyMap<Digest, Uint8Array>;
     },
     cleanup: CleanupStack,
+    imageName: string | undefined,
   ) {
+    this.imageName = imageName;
     this.#file = file;
     this.#name = name;
     this.#images = contents.images;
@@ -94,11 +109,20 @@ export class DockerArchiveReader implements OpenTarget {
     this.#cleanup = cleanup;
   }
 
-  /** @throws `manifest.invalid`, `tar.invalid`, `blob.digest-mismatch` when a layer is not what its config says */
-  static async open(file: string, name: string, o: Cancellable = {}): Promise<DockerArchiveReader> {
+  /**
+   * @param archive what `docker save` gives, from its start
+   * @param file what it is called in messages
+   * @throws `manifest.invalid`, `tar.invalid`, `blob.digest-mismatch` when a layer is not what its config says
+   */
+  static async read(
+    archive: Bytes,
+    file: string,
+    name: string,
+    o: Cancellable & { readonly imageName?: string } = {},
+  ): Promise<DockerArchiveReader> {
     await using stack = new CleanupStack();
     const { path } = stack.use(await makePrivateDirectory());
-    const members = await unpackArchive(file, path, o);
+    const members = await unpackArchive(archive, file, path, o);
     const list = members.get('manifest.json');
     if (list === undefined) throw invalid(file, 'it has no manifest.json');
     if (list.size > MAX_DOCUMENT_BYTES) throw invalid(file, `manifest.json is larger than ${MAX_DOCUMENT_BYTES} bytes`);
@@ -114,7 +138,7 @@ export class DockerArchiveReader implements OpenTarget {
       });
     }
     const files = new Map([...members.values()].map((member) => [member.digest, member.path]));
-    return new DockerArchiveReader(file, name, { images, files, manifests }, stack.move());
+    return new DockerArchiveReader(file, name, { images, files, manifests }, stack.move(), o.imageName);
   }
 
   /** The names of each image, in the archive's order; what a load would tag. */
@@ -230,38 +254,36 @@ async function compressionOfFile(path: string): Promise<'none' | 'gzip' | 'zstd'
   return 'none';
 }
 
-/** Collects images in a private directory and writes the archive when disposed, if one was completed. */
+/** Puts a directory with the files of an archive where it belongs. */
+export type DeliverArchive = (directory: string) => Promise<void>;
+
+/** Collects images in a private directory and delivers the archive when disposed, if one was completed. */
 export class DockerArchiveWriter implements OpenTarget {
   readonly #file: string;
   readonly #name: string;
   readonly #directory: string;
+  readonly #deliver: DeliverArchive;
   readonly #cleanup: CleanupStack;
   readonly #manifests = new Map<Digest, Uint8Array>();
   /** Blob → its file in the archive; layers are kept uncompressed, under their diff id. */
   readonly #files = new Map<Digest, string>();
   readonly #images = new Map<Digest, { readonly config: string; readonly layers: readonly string[]; tags: string[] }>();
 
-  private constructor(file: string, name: string, directory: string, cleanup: CleanupStack) {
+  private constructor(file: string, name: string, directory: string, deliver: DeliverArchive, cleanup: CleanupStack) {
     this.#file = file;
     this.#name = name;
     this.#directory = directory;
+    this.#deliver = deliver;
     this.#cleanup = cleanup;
   }
 
-  /** @throws `transport.unsupported` when the file exists: images are not added to an archive */
-  static async create(file: string, name: string): Promise<DockerArchiveWriter> {
-    const found = await stat(file).catch(() => undefined);
-    if (found !== undefined && (found.size > 0 || !found.isFile())) {
-      throw new BuilderError(
-        'transport.unsupported',
-        `cannot write ${file}: it exists, and docker archives are not changed`,
-      );
-    }
+  /** @param file what the archive is called in messages */
+  static async create(file: string, name: string, deliver: DeliverArchive): Promise<DockerArchiveWriter> {
     if (name !== '') fullName(name);
     const directory = await makePrivateDirectory();
     const cleanup = new CleanupStack();
     cleanup.use(directory);
-    return new DockerArchiveWriter(file, name, directory.path, cleanup);
+    return new DockerArchiveWriter(file, name, directory.path, deliver, cleanup);
   }
 
   resolve(name: string): Promise<Descriptor> {
@@ -348,8 +370,7 @@ export class DockerArchiveWriter implements OpenTarget {
     }));
     this.#images.clear();
     await writeWhole(join(this.#directory, 'manifest.json'), JSON.stringify(list), { isDurable: false });
-    await mkdir(dirname(this.#file), { recursive: true });
-    await packArchive(this.#directory, this.#file);
+    await this.#deliver(this.#directory);
   }
 }
 

@@ -1,10 +1,10 @@
 /** `oci-archive:FILE[:name]`: a tar of an OCI image layout. */
 import { mkdir, rename, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
 import { CleanupStack } from '../../sys/dispose.ts';
-import { packArchive, unpackArchive } from './archive-file.ts';
+import { packArchive, readArchiveFile, unpackArchive } from './archive-file.ts';
 import { OciLayout } from './oci-layout.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import { type OpenTarget, splitLocation, type Transport } from './transport.ts';
@@ -41,7 +41,7 @@ export class OciArchive implements OpenTarget {
     const { path } = stack.use(await makePrivateDirectory());
     const layout = join(path, 'layout');
     await mkdir(join(layout, 'blobs/sha256'), { recursive: true });
-    for (const [member, { path: from }] of await unpackArchive(file, path, o)) {
+    for (const [member, { path: from }] of await unpackArchive(await readArchiveFile(file), file, path, o)) {
       if (MEMBER.test(member)) await rename(from, join(layout, member));
     }
     return new OciArchive(file, layout, await OciLayout.open(layout, name, { isDurable: false }), stack.move());
@@ -89,7 +89,6 @@ export class OciArchive implements OpenTarget {
     await using _ = this.#cleanup;
     if (!this.#isComplete) return;
     this.#isComplete = false;
-    await mkdir(dirname(this.#file), { recursive: true });
     await packArchive(this.#directory, this.#file);
   }
 }

@@ -49,6 +49,9 @@ export class OciLayout implements OpenTarget {
 
   /** Opens a layout, making an empty one where there is none. */
   static async create(root: string, name: string, o: { readonly isDurable?: boolean } = {}): Promise<OciLayout> {
+    if (/^@\d+$/.test(name)) {
+      throw new BuilderError('reference.invalid', `cannot write ${name} of ${root}: a position is only for reading`);
+    }
     const layout = new OciLayout(root, name, o);
     await mkdir(join(root, 'blobs/sha256'), { recursive: true });
     if ((await stat(join(root, 'oci-layout')).catch(() => undefined)) === undefined) {

@@ -1,5 +1,4 @@
 /** From the word before the colon to the place. */
-import { BuilderError } from '../../report/builder-error.ts';
 import type { TransportName } from '../../spec/image-name.ts';
 import type { OpenOptions, OpenTarget, Transport } from './transport.ts';
 
@@ -26,17 +25,8 @@ async function transportNamed(scheme: TransportName): Promise<Transport> {
     case 'dir':
       return (await import('./directory.ts')).directoryTransport;
     case 'docker-daemon':
-      throw new BuilderError(
-        'transport.unsupported',
-        'transport "docker-daemon:" is not supported: no daemon is talked to',
-        {
-          hint: 'save the image with "docker save" and read it as docker-archive:FILE',
-        },
-      );
+      return (await import('./docker-daemon.ts')).dockerDaemonTransport;
     case 'containers-storage':
-      throw new BuilderError(
-        'transport.unsupported',
-        'transport "containers-storage:" names the local store, which is no place to copy to or from by location',
-      );
+      return (await import('./containers-storage.ts')).containersStorageTransport;
   }
 }

@@ -12,6 +12,8 @@ import type { Cancellable, Target } from '../../spec/target.ts';
 export interface OpenTarget extends Target, AsyncDisposable {
   /** The format this place expects; other manifests are converted on their way in. */
   readonly requiredFormat?: ImageFormat;
+  /** Full name of the image where the location says it, '' when it says that there is none. */
+  readonly imageName?: string | undefined;
 }
 
 export interface OpenOptions extends Cancellable {

@@ -69,12 +69,4 @@ describe('docker://', () => {
     assert.ok(primary.manifests.has('team/app:1'));
     assert.deepEqual(mirror.requests, []);
   });
-
-  it('transports that cannot be used say what to do', async () => {
-    for (const scheme of ['docker-daemon', 'containers-storage'] as const) {
-      await assert.rejects(openTransport(scheme, 'x', 'read'), (error) =>
-        isBuilderError(error, 'transport.unsupported'),
-      );
-    }
-  });
 });
