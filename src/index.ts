@@ -65,6 +65,18 @@ export type {
   ReportStep,
   ReportWarning,
 } from './insight/build-report.ts';
+export {
+  type CopyBetweenOptions,
+  copyImage,
+  type DescribeOptions,
+  deleteImage,
+  type ImageDescription,
+  inspectImage,
+  listImageTags,
+  type PlaceOptions,
+  readImageDocument,
+  type TagList,
+} from './image-places.ts';
 export type { ImageInsight, LayerFile, LayerInsight, WastedFile } from './insight/image-insight.ts';
 export type { BuildTimings, PhaseTiming, StepTiming } from './report/build-timings.ts';
 export { BuilderError, isBuilderError } from './report/builder-error.ts';

@@ -17,6 +17,7 @@ import {
   PULL_COMMAND_FLAGS,
   PUSH_FLAGS,
 } from './flags/store-flags.ts';
+import { IMAGE_COMMANDS } from './image-commands.ts';
 import { MANIFEST_COMMANDS } from './manifest-commands.ts';
 import { option } from './option.ts';
 
@@ -254,6 +255,7 @@ export const COMMANDS: readonly Command[] = [
   }),
   ...MANIFEST_COMMANDS,
   ...CACHE_COMMANDS,
+  ...IMAGE_COMMANDS,
   row({
     name: 'login',
     summary: 'Log in to a registry',
@@ -356,6 +358,7 @@ export const REFUSED_COMMANDS: ReadonlyMap<string, string> = new Map([
 export const GROUPS: ReadonlyMap<string, string> = new Map([
   ['manifest', 'Make and push lists of images'],
   ['cache', 'List, carry and remove the caches of RUN mounts'],
+  ['image', 'Copy, show and delete images where they are'],
 ]);
 
 /** Finds a command by name or alias; `rest` is what follows it. Commands of a group have two words. */

@@ -20,6 +20,22 @@ export async function registryOptions(c: CommandContext, withRetry = true): Prom
   };
 }
 
+/** What `--src-…` or `--dest-…` flags say of one side of a copy; empty for what both sides share. */
+export async function sideOptions(c: CommandContext, side: 'src' | 'dest'): Promise<RegistryOptions> {
+  const { flags } = c;
+  const creds = flags.string(`${side}-creds`);
+  const authfile = flags.string(`${side}-authfile`);
+  const certDir = flags.string(`${side}-cert-dir`);
+  const tlsVerify = flags.bool(`${side}-tls-verify`);
+  if (authfile !== undefined) await requireFile(authfile);
+  return {
+    ...(creds === undefined ? {} : { creds: await parseCreds(creds, c) }),
+    ...(authfile === undefined ? {} : { authfile }),
+    ...(certDir === undefined ? {} : { certDir }),
+    ...(tlsVerify === undefined ? {} : { tlsVerify }),
+  };
+}
+
 /** `--authfile`, `--cert-dir` and `--tls-verify`, which `login` has too. */
 export async function tlsOptions(
   c: CommandContext,

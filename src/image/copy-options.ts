@@ -34,6 +34,8 @@ export interface CopyOptions extends Cancellable {
   /** Blobs moved at the same time, default 6. */
   readonly concurrency?: number | undefined;
   readonly emit?: Emit | undefined;
+  /** Refuses whatever would change a manifest. */
+  readonly preserveDigests?: boolean | undefined;
   /** Media types at the destination; default those of the source, or what the destination requires. */
   readonly format?: ImageFormat | undefined;
   /** Called for every layer before it is looked for at the destination. */

@@ -64,6 +64,9 @@ class ImageCopy {
   async run(name: string, newName: string | undefined): Promise<Descriptor> {
     const { signal } = this.#o;
     this.#emit({ type: 'transfer', id: 'source', label: 'Getting image source signatures', state: 'done' });
+    if ('keepsManifests' in this.#to && this.#to.keepsManifests === false && this.#o.preserveDigests === true) {
+      throw new BuilderError('transport.unsupported', 'destination: it keeps no manifests, so no digests either');
+    }
     const top = await this.#chosen(await fromSource(() => this.#from.resolve(name, { signal })), name);
     const document = await this.#copyDocument(top, 0);
     this.#emit({ type: 'transfer', id: 'manifest', label: 'Writing manifest to image destination', state: 'done' });
@@ -118,13 +121,24 @@ class ImageCopy {
       throw new BuilderError('manifest.invalid', `source: ${d.digest} was said to be a manifest, but is an index`);
     }
     const manifest = parsed.value;
-    const layers = await this.#copyBlobs(manifest);
     const format = this.#formatFor(parsed.mediaType);
+    if (format !== formatOf(parsed.mediaType)) this.#refuseChange(d);
+    const layers = await this.#copyBlobs(manifest);
     const isUnchanged = layers.every((layer, i) => layer === manifest.layers[i]);
     if (isUnchanged && format === formatOf(parsed.mediaType)) {
       return { descriptor: { ...d, mediaType: parsed.mediaType }, raw };
     }
+    this.#refuseChange(d);
     return rewritten(d, convertManifest({ ...manifest, layers }, format));
+  }
+
+  #refuseChange(d: Descriptor): void {
+    if (this.#o.preserveDigests !== true) return;
+    throw new BuilderError(
+      'transport.unsupported',
+      `destination: the manifest ${d.digest} cannot be kept as it is, and its digest was to be preserved`,
+      { hint: 'the destination takes other manifests, or a part of an index was asked for' },
+    );
   }
 
   /** Moves config and layers; gives the layers as they are at the destination. */
@@ -190,6 +204,7 @@ class ImageCopy {
     const isUnchanged =
       entries.length === value.manifests.length && entries.every((e, i) => e.digest === value.manifests[i]!.digest);
     if (isUnchanged && format === formatOf(d.mediaType)) return { descriptor: d, raw };
+    this.#refuseChange(d);
     return rewritten(d, convertIndex(value, entries, format));
   }
 

@@ -36,6 +36,8 @@ export interface Repository extends Target, MountsBlobs, AsyncDisposable {
   tags(o?: Cancellable): Promise<readonly string[]>;
   /** Stores a manifest or index under a tag in one request. */
   pushNamed(d: Descriptor, content: Bytes, name: string, o?: Cancellable): Promise<void>;
+  /** Deletes a manifest or index, and with it every tag of it. @throws `image.not-known`, `registry.request-failed` */
+  deleteManifest(digest: Digest, o?: Cancellable): Promise<void>;
   /** Stores a blob whose digest is only known at the end of its content. */
   pushUnsized(content: Bytes, o?: Cancellable): Promise<{ readonly digest: Digest; readonly size: number }>;
 }
@@ -228,6 +230,29 @@ class RegistryRepository implements Repository {
     readonly signal: AbortSignal | undefined;
   } {
     return { session: this.#session, repository: this.#path, scopes: this.#push, signal: o.signal };
+  }
+
+  async deleteManifest(digest: Digest, o: Cancellable = {}): Promise<void> {
+    const response = await this.#session.request({
+      purpose: `delete manifest ${digest} of ${this.name}`,
+      method: 'DELETE',
+      target: `${this.#path}/manifests/${digest}`,
+      scopes: [`repository:${this.#path}:pull,delete`],
+      expect: [200, 202, 204, 404, 405],
+      signal: o.signal,
+    });
+    response.discard();
+    this.#manifests.delete(digest);
+    if (response.status === 404) {
+      throw new BuilderError('image.not-known', `cannot delete ${this.name}@${digest}: there is no such manifest`);
+    }
+    if (response.status === 405) {
+      throw new BuilderError(
+        'registry.request-failed',
+        `cannot delete ${this.name}@${digest}: registry ${this.registry} does not let anybody delete`,
+        { hint: 'switch deleting on in its configuration (REGISTRY_STORAGE_DELETE_ENABLED=true)' },
+      );
+    }
   }
 
   async mountFrom(repository: string, d: Descriptor, o: Cancellable = {}): Promise<boolean> {

@@ -145,6 +145,12 @@ export class FakeRegistry implements AsyncDisposable {
     }
     const manifest = this.manifests.get(`${repository}:${reference}`);
     if (manifest === undefined) return void specError(response, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
+    if (seen.method === 'DELETE') {
+      for (const [key, { content }] of this.manifests) {
+        if (key.startsWith(`${repository}:`) && digestOf(content) === reference) this.manifests.delete(key);
+      }
+      return void response.writeHead(202).end();
+    }
     response.writeHead(200, {
       'content-type': manifest.mediaType,
       'content-length': manifest.content.length,

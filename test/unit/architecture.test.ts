@@ -19,7 +19,7 @@ const RINGS: readonly (readonly string[])[] = [
   ['image', 'run', 'dockerfile', 'solver', 'insight', 'attest'],
   ['container'],
   ['build'],
-  ['builder.ts', 'credentials.ts', 'host-report.ts'],
+  ['builder.ts', 'credentials.ts', 'host-report.ts', 'image-places.ts'],
   ['dockerfile-queries.ts'],
   ['index.ts'],
   ['cli'],

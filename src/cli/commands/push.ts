@@ -22,7 +22,8 @@ export async function push(c: CommandContext): Promise<number> {
   });
 }
 
-function pushFormat(text: string | undefined): { format?: ImageFormat } {
+/** `--format`. */
+export function pushFormat(text: string | undefined): { format?: ImageFormat } {
   if (text === undefined) return {};
   const format = FORMATS[text];
   if (format !== undefined) return { format };

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { verified } from '../../archive/verify.ts';
+import { hashing, verified } from '../../archive/verify.ts';
 import { BuilderError } from '../../report/builder-error.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
@@ -42,6 +42,20 @@ export class BlobDirectory {
       ...o,
       isDurable: this.#isDurable,
     });
+  }
+
+  /** Stores content whose digest is known only at its end. */
+  async pushUnsized(content: Bytes, o: Cancellable = {}): Promise<{ readonly digest: Digest; readonly size: number }> {
+    let known: { readonly digest: Digest; readonly size: number } | undefined;
+    const hashed = hashing(content, (result) => {
+      known = result;
+    });
+    const path = join(this.#root, `.new-${randomBytes(8).toString('hex')}`);
+    await writeWhole(path, hashed, { ...o, isDurable: this.#isDurable });
+    const final = this.pathOf(known!.digest);
+    await mkdir(dirname(final), { recursive: true });
+    await rename(path, final);
+    return known!;
   }
 }
 

@@ -82,6 +82,10 @@ class ImageDirectory implements OpenTarget {
     return this.#placeOf(expected).push(expected, content, o);
   }
 
+  pushUnsized(content: Bytes, o: Cancellable = {}): ReturnType<BlobDirectory['pushUnsized']> {
+    return this.#blobs.pushUnsized(content, o);
+  }
+
   async tag(d: Descriptor): Promise<void> {
     await writeWhole(this.#manifestPath, await this.open(d));
   }

@@ -146,6 +146,10 @@ export class DockerArchiveReader implements OpenTarget {
     return this.#images.map((image) => image.tags);
   }
 
+  imageNames(): Promise<readonly string[]> {
+    return Promise.resolve(this.images.flat());
+  }
+
   /** By name, by position `@N`, or the only one. */
   resolve(name: string): Promise<Descriptor> {
     return Promise.resolve().then(() => this.#find(name === '' ? this.#name : name));
@@ -259,6 +263,7 @@ export type DeliverArchive = (directory: string) => Promise<void>;
 
 /** Collects images in a private directory and delivers the archive when disposed, if one was completed. */
 export class DockerArchiveWriter implements OpenTarget {
+  readonly keepsManifests = false;
   readonly #file: string;
   readonly #name: string;
   readonly #directory: string;

@@ -5,7 +5,8 @@ import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
 import { CleanupStack } from '../../sys/dispose.ts';
 import { packArchive, readArchiveFile, unpackArchive } from './archive-file.ts';
-import { OciLayout } from './oci-layout.ts';
+import type { BlobDirectory } from './blob-directory.ts';
+import { OciLayout, refusePosition } from './oci-layout.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import { type OpenTarget, splitLocation, type Transport } from './transport.ts';
 
@@ -48,6 +49,7 @@ export class OciArchive implements OpenTarget {
   }
 
   static async create(file: string, name: string): Promise<OciArchive> {
+    refusePosition(file, name);
     await using stack = new CleanupStack();
     // Where there is an archive already, its images stay in it.
     if ((await stat(file).catch(() => undefined))?.isFile() === true) {
@@ -59,8 +61,8 @@ export class OciArchive implements OpenTarget {
     return new OciArchive(file, path, await OciLayout.create(path, name, { isDurable: false }), stack.move());
   }
 
-  names(): Promise<readonly string[]> {
-    return this.#layout.names();
+  imageNames(): Promise<readonly string[]> {
+    return this.#layout.imageNames();
   }
 
   resolve(name: string): Promise<Descriptor> {
@@ -77,6 +79,10 @@ export class OciArchive implements OpenTarget {
 
   push(expected: Descriptor, content: Bytes, o: Cancellable = {}): Promise<void> {
     return this.#layout.push(expected, content, o);
+  }
+
+  pushUnsized(content: Bytes, o: Cancellable = {}): ReturnType<BlobDirectory['pushUnsized']> {
+    return this.#layout.pushUnsized(content, o);
   }
 
   async tag(d: Descriptor, name: string): Promise<void> {

@@ -49,9 +49,7 @@ export class OciLayout implements OpenTarget {
 
   /** Opens a layout, making an empty one where there is none. */
   static async create(root: string, name: string, o: { readonly isDurable?: boolean } = {}): Promise<OciLayout> {
-    if (/^@\d+$/.test(name)) {
-      throw new BuilderError('reference.invalid', `cannot write ${name} of ${root}: a position is only for reading`);
-    }
+    refusePosition(root, name);
     const layout = new OciLayout(root, name, o);
     await mkdir(join(root, 'blobs/sha256'), { recursive: true });
     if ((await stat(join(root, 'oci-layout')).catch(() => undefined)) === undefined) {
@@ -97,7 +95,7 @@ export class OciLayout implements OpenTarget {
   }
 
   /** The names in the index, first the specification's, else containerd's. */
-  async names(): Promise<readonly string[]> {
+  async imageNames(): Promise<readonly string[]> {
     return (await this.#readIndex()).manifests.flatMap((d) => nameOf(d) ?? []);
   }
 
@@ -134,6 +132,10 @@ export class OciLayout implements OpenTarget {
     return this.#blobs.push(expected, content, o);
   }
 
+  pushUnsized(content: Bytes, o: Cancellable = {}): ReturnType<BlobDirectory['pushUnsized']> {
+    return this.#blobs.pushUnsized(content, o);
+  }
+
   async tag(d: Descriptor, name: string): Promise<void> {
     const { manifests } = await this.#readIndex();
     const wanted = name === '' ? this.#name : name;
@@ -149,6 +151,12 @@ export class OciLayout implements OpenTarget {
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
   }
+}
+
+/** @throws `reference.invalid` for `@N`, which names an image that is there already */
+export function refusePosition(place: string, name: string): void {
+  if (!/^@\d+$/.test(name)) return;
+  throw new BuilderError('reference.invalid', `cannot write ${name} of ${place}: a position is only for reading`);
 }
 
 function nameOf(d: Descriptor): string | undefined {

@@ -7,6 +7,7 @@ import { loadRegistriesConf } from '../../registry/registries-conf.ts';
 import { openRepository, type Repository, type RepositoryOptions } from '../../registry/repository.ts';
 import { isBuilderError } from '../../report/builder-error.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
+import type { Digest } from '../../spec/digest.ts';
 import { parseReference, type QualifiedReference, qualify, withDefaultTag } from '../../spec/reference.ts';
 import type { Bytes, Cancellable, MountsBlobs } from '../../spec/target.ts';
 import type { OpenOptions, OpenTarget, Transport } from './transport.ts';
@@ -105,8 +106,12 @@ export class RegistryImage implements OpenTarget, MountsBlobs {
     return this.#destination.mountFrom(repository, d, o);
   }
 
-  tags(o: Cancellable = {}): Promise<readonly string[]> {
+  imageNames(o: Cancellable = {}): Promise<readonly string[]> {
     return this.#ask((repository) => repository.tags(o));
+  }
+
+  deleteManifest(digest: Digest, o: Cancellable = {}): Promise<void> {
+    return this.#destination.deleteManifest(digest, o);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

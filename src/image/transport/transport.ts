@@ -5,6 +5,7 @@
 
 import type { RegistriesConf } from '../../registry/registries-conf.ts';
 import type { RepositoryOptions } from '../../registry/repository.ts';
+import type { Digest } from '../../spec/digest.ts';
 import type { TransportName } from '../../spec/image-name.ts';
 import type { ImageFormat } from '../../spec/media-type.ts';
 import type { Cancellable, Target } from '../../spec/target.ts';
@@ -12,8 +13,14 @@ import type { Cancellable, Target } from '../../spec/target.ts';
 export interface OpenTarget extends Target, AsyncDisposable {
   /** The format this place expects; other manifests are converted on their way in. */
   readonly requiredFormat?: ImageFormat;
+  /** False where manifests are not stored, but made when an image is read. */
+  readonly keepsManifests?: false;
   /** Full name of the image where the location says it, '' when it says that there is none. */
   readonly imageName?: string | undefined;
+  /** Optional power: the names of all images here; tags, for a repository. */
+  imageNames?(o?: Cancellable): Promise<readonly string[]>;
+  /** Optional power: deletes a manifest with every name it has. */
+  deleteManifest?(digest: Digest, o?: Cancellable): Promise<void>;
 }
 
 export interface OpenOptions extends Cancellable {

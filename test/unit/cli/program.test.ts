@@ -163,7 +163,7 @@ describe('completion', () => {
   after(() => rmSync(dir, { recursive: true }));
   writeFileSync(join(dir, 'Dockerfile'), 'FROM --platform=linux/amd64 alpine AS Deps\nFROM deps as app\n');
   const TABLE: readonly [string[], string][] = [
-    [['im'], 'images\tList images\n'],
+    [['im'], 'images\tList images\nimage\tCopy, show and delete images where they are\n'],
     [
       ['build', '--lay'],
       '--layers\tcommit each step and reuse earlier ones\n--layer-label\tlabel of those images alone\n',

@@ -1,0 +1,88 @@
+/** An image from one place to another, with no store in between: each blob is read once and sent on while it arrives. */
+import { compress, decompress } from '../../archive/compression.ts';
+import { verified } from '../../archive/verify.ts';
+import { BuilderError } from '../../report/builder-error.ts';
+import type { Emit } from '../../report/event.ts';
+import type { Descriptor } from '../../spec/descriptor.ts';
+import type { TransportName } from '../../spec/image-name.ts';
+import { type Compression, compressionOf, type ImageFormat, layerMediaType } from '../../spec/media-type.ts';
+import type { Platform } from '../../spec/platform.ts';
+import { copyImage } from '../copy.ts';
+import type { TransformLayer } from '../copy-options.ts';
+import type { OpenTarget } from '../transport/transport.ts';
+import { openPlace, type PlaceOptions, parsePlace } from './open-place.ts';
+
+export interface CopyBetweenOptions extends PlaceOptions {
+  /** What is different for the source alone, and for the destination. */
+  readonly source?: PlaceOptions | undefined;
+  readonly destination?: PlaceOptions | undefined;
+  /** Which images of an index; default the one for this machine. */
+  readonly platforms?: readonly Platform[] | 'all' | undefined;
+  /** Fail rather than change a manifest. */
+  readonly preserveDigests?: boolean | undefined;
+  readonly format?: ImageFormat | undefined;
+  /** Of layers that are not compressed; default gzip where registries and layouts are written. */
+  readonly compression?: Compression | undefined;
+  readonly compressionLevel?: number | undefined;
+  /** Compress again what is compressed otherwise. */
+  readonly forceCompression?: boolean | undefined;
+  /** Further names at the destination. */
+  readonly additionalTags?: readonly string[] | undefined;
+  readonly emit?: Emit | undefined;
+}
+
+/** Places that keep whatever form a layer comes in. */
+const AS_IS: readonly TransportName[] = ['dir', 'docker-archive', 'docker-daemon', 'containers-storage'];
+
+/**
+ * Copies and gives the descriptor of what the destination's name now is.
+ * @throws `reference.invalid` for names without transport, `usage.invalid`, `platform.not-found`, `transport.unsupported`,
+ *   and what the two places throw; messages begin with `source:` or `destination:`
+ */
+export async function copyBetween(
+  source: string,
+  destination: string,
+  o: CopyBetweenOptions = {},
+): Promise<Descriptor> {
+  const [from, to] = [parsePlace(source), parsePlace(destination)];
+  if (o.preserveDigests === true && (o.format !== undefined || o.compression !== undefined)) {
+    throw new BuilderError('usage.invalid', 'digests cannot be preserved in another format or compression');
+  }
+  const { source: sourceOptions, destination: destinationOptions, ...common } = o;
+  await using reading = await openPlace(from, 'read', { ...common, ...sourceOptions });
+  await using writing = await openPlace(to, 'write', { ...common, ...destinationOptions });
+  const copied = await copyImage(reading, '', writing, '', {
+    platforms: o.platforms,
+    emit: o.emit,
+    signal: o.signal,
+    format: o.format,
+    preserveDigests: o.preserveDigests,
+    retries: o.retries,
+    retryDelayMs: o.retryDelayMs,
+    transformLayer: transformFor(to.transport, writing, o),
+  });
+  for (const tag of o.additionalTags ?? []) await writing.tag(copied, tag, { signal: o.signal });
+  return copied;
+}
+
+function transformFor(transport: TransportName, place: OpenTarget, o: CopyBetweenOptions): TransformLayer | undefined {
+  const wanted = o.compression ?? (AS_IS.includes(transport) || o.preserveDigests === true ? undefined : 'gzip');
+  // Where layers cannot be streamed in, the place decides on their form itself.
+  if (wanted === undefined || !('pushUnsized' in place)) return undefined;
+  return recompressing(wanted, o);
+}
+
+/** Brings layers into one compression; those compressed otherwise only when that is wished, or none is wanted. */
+function recompressing(
+  wanted: Compression,
+  o: Pick<CopyBetweenOptions, 'compressionLevel' | 'forceCompression' | 'format'>,
+): TransformLayer {
+  return async ({ descriptor, diffId, open }) => {
+    const has = compressionOf(descriptor.mediaType);
+    if (has === wanted || (has !== 'none' && wanted !== 'none' && o.forceCompression !== true)) return undefined;
+    const checked = verified(await open(), descriptor, `layer ${descriptor.digest}`);
+    const tar = verified(decompress(checked), { digest: diffId }, `uncompressed layer ${diffId}`);
+    // A manifest that is rewritten gets the layer types of its own family.
+    return { mediaType: layerMediaType(o.format ?? 'oci', wanted), content: compress(tar, wanted, o.compressionLevel) };
+  };
+}
