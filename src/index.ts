@@ -58,13 +58,6 @@ export {
   type TargetOutline,
 } from './dockerfile-queries.ts';
 export { type HostCheck, type HostReport, hostReport } from './host-report.ts';
-export type {
-  BuildReport,
-  ReportImage,
-  ReportPlace,
-  ReportStep,
-  ReportWarning,
-} from './insight/build-report.ts';
 export {
   type CopyBetweenOptions,
   copyImage,
@@ -77,6 +70,13 @@ export {
   readImageDocument,
   type TagList,
 } from './image-places.ts';
+export type {
+  BuildReport,
+  ReportImage,
+  ReportPlace,
+  ReportStep,
+  ReportWarning,
+} from './insight/build-report.ts';
 export type { ImageInsight, LayerFile, LayerInsight, WastedFile } from './insight/image-insight.ts';
 export type { BuildTimings, PhaseTiming, StepTiming } from './report/build-timings.ts';
 export { BuilderError, isBuilderError } from './report/builder-error.ts';
