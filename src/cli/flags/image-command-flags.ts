@@ -1,5 +1,5 @@
 /** Flags of the `image` commands. */
-import { ignored, type Option, option, unsupported } from '../option.ts';
+import { ignored, type Option, option, refused } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
 import { COMPRESSION_FLAGS } from './image-flags.ts';
 import { PLATFORM_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
@@ -37,7 +37,13 @@ export const IMAGE_COPY_FLAGS: readonly Option[] = [
   ...side('dest', 'destination'),
   ...RETRY_FLAGS.map((flag) => (flag.name === 'retry' ? { ...flag, aliases: ['retry-times'] } : flag)),
   ...ignored('--remove-signatures bool'),
-  ...unsupported('--sign-by str', '--encrypt-layer ints', '--encryption-key strs', '--decryption-key strs'),
+  ...refused(
+    'images are neither signed nor encrypted here',
+    '--sign-by str',
+    '--encrypt-layer ints',
+    '--encryption-key strs',
+    '--decryption-key strs',
+  ),
 ];
 
 export const IMAGE_INSPECT_FLAGS: readonly Option[] = [
