@@ -41,6 +41,7 @@ import { tellLint } from './lint-warnings.ts';
 import { type Output, parseOutput } from './output.ts';
 import { inPhase } from './phase.ts';
 import { PlatformBuild } from './platform-build.ts';
+import { PostMortem } from './post-mortem.ts';
 import { saveStages } from './saved-stages.ts';
 import { sourceDateEpoch } from './source-date.ts';
 import type { StageResult } from './stage-build.ts';
@@ -61,10 +62,11 @@ export async function build(engine: Engine, o: BuildOptions): Promise<BuildResul
       '--cache-from and --cache-to need --layers: otherwise no step is remembered',
     );
   }
+  const postMortem = o.debugShell === true || o.keepFailed === true ? new PostMortem(engine, o) : undefined;
   const input = await readInput(engine, o);
   for (;;) {
     try {
-      return await buildOnce(engine, o, input, { places, cacheTo });
+      return await buildOnce(engine, o, input, { places, cacheTo }, postMortem);
     } catch (error) {
       if (!isBuilderError(error) || error.code !== 'cache.damaged' || places.length === 0) throw error;
       // A hit that turned out to be none: once more without who told of it. What was run is remembered.
@@ -80,7 +82,13 @@ interface Caches {
   readonly cacheTo: readonly CacheDestination[];
 }
 
-async function buildOnce(outer: Engine, o: BuildOptions, input: BuildInput, caches: Caches): Promise<BuildResult> {
+async function buildOnce(
+  outer: Engine,
+  o: BuildOptions,
+  input: BuildInput,
+  caches: Caches,
+  postMortem: PostMortem | undefined,
+): Promise<BuildResult> {
   // The first failure ends whatever else is running.
   const cancel = new AbortController();
   const signal = AbortSignal.any([cancel.signal, ...(outer.signal === undefined ? [] : [outer.signal])]);
@@ -102,7 +110,7 @@ async function buildOnce(outer: Engine, o: BuildOptions, input: BuildInput, cach
   if (o.manifest !== undefined) findList(engine, o.manifest);
   await using stack = new CleanupStack();
   const cache = buildCache(engine, o, { isDryRun: false, imports });
-  const runs = await planAll(engine, o, input, cache, stack);
+  const runs = await planAll(engine, o, input, cache, stack, { postMortem });
   tellLint(engine, runs);
   engine.emit({
     type: 'build-started',
@@ -167,7 +175,7 @@ export async function explainBuild(engine: Engine, o: BuildOptions): Promise<rea
   const places = (o.cacheFrom ?? []).map((text) => parseCacheFrom(text, engine.cwd));
   await using imports = new CacheImport(engine, o, places);
   const cache = buildCache(engine, options, { isDryRun: true, imports });
-  const runs = await planAll(engine, options, input, cache, stack, true);
+  const runs = await planAll(engine, options, input, cache, stack, { isDryRun: true });
   for (const run of runs) {
     await schedule(run.lowered.graph, (vertex) => run.run(vertex), { concurrency: 1, signal: engine.signal });
   }
@@ -227,7 +235,7 @@ async function planAll(
   input: BuildInput,
   cache: BuildCache,
   stack: CleanupStack,
-  isDryRun = false,
+  { isDryRun = false, postMortem }: { readonly isDryRun?: boolean; readonly postMortem?: PostMortem | undefined },
 ): Promise<PlatformBuild[]> {
   const platforms = o.platforms === undefined || o.platforms.length === 0 ? [undefined] : o.platforms;
   const requests = platforms.map((platform) => requestFor(input, o, platform));
@@ -237,7 +245,17 @@ async function planAll(
       const inputs = new BuildInputs();
       for (const fetched of fetchedContexts(input)) inputs.add(fetched);
       const label = requests.length > 1 ? formatPlatform(request.platform) : undefined;
-      const run = await PlatformBuild.plan({ engine, options: o, request, times, cache, label, isDryRun, inputs });
+      const run = await PlatformBuild.plan({
+        engine,
+        options: o,
+        request,
+        times,
+        cache,
+        label,
+        isDryRun,
+        inputs,
+        postMortem,
+      });
       stack.use(run);
       if (!isDryRun) requireRunnable(run.lowered.stages, request.platform);
       return run;

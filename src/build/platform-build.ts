@@ -10,6 +10,7 @@ import { parseSshAgent, type SshAgent } from '../container/ssh-agent.ts';
 import { StatCache } from '../container/stat-cache.ts';
 import { type LayerStack, unpack } from '../container/unpack.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
+import type { WorkingContainer } from '../container/working-container.ts';
 import type { EvaluatedStage, EvaluatedStep } from '../dockerfile/evaluate-plan.ts';
 import { type BuildOp, type LoweredBuild, lower, readStages } from '../dockerfile/lower.ts';
 import { type Stage, stageLabel } from '../dockerfile/stages.ts';
@@ -28,6 +29,7 @@ import { BuildTrace, type TracedBase, traceTable } from './build-trace.ts';
 import type { ExportedSteps } from './cache-export.ts';
 import { type Entitlements, parseEntitlements } from './entitlements.ts';
 import { Origins } from './origins.ts';
+import type { PostMortem } from './post-mortem.ts';
 import { type BaseImage, type FindImage, pulledImage, StageBases } from './stage-base.ts';
 import { StageBuild, type StageResult } from './stage-build.ts';
 import { emitOfStage, plannedSteps } from './stage-events.ts';
@@ -49,6 +51,8 @@ export interface PlatformBuildOptions {
   readonly isDryRun?: boolean;
   /** Told of everything that is fetched. */
   readonly inputs: BuildInputs;
+  /** What to do with a step that fails. */
+  readonly postMortem?: PostMortem | undefined;
 }
 
 /** Goes through the steps of a stage, in order. */
@@ -201,15 +205,17 @@ export class PlatformBuild implements AsyncDisposable {
       engine,
       options,
       times,
-      base: this.#rootImage(),
+      base: this.#rootImage(this.#stage(this.#lowered.target).stage),
       hasSteps: this.#stage(this.#lowered.target).stage.instructions.length > 0,
     });
   }
 
   /** Does what a vertex stands for. */
   async run({ op }: Vertex<BuildOp>): Promise<void> {
+    const { postMortem } = this.#b;
     try {
-      await this.#act(op);
+      if (postMortem === undefined) await this.#act(op);
+      else await postMortem.guard(this.stageId(op.stage), () => this.#act(op));
     } catch (error) {
       this.#tellEnd(op.stage, this.#b.engine.signal?.aborted === true ? 'canceled' : 'failed');
       throw error;
@@ -265,6 +271,8 @@ export class PlatformBuild implements AsyncDisposable {
         trace: this.#trace,
         history: parent?.config.history ?? this.#bases.imageOf(stage.index)?.image.config.history ?? [],
         baseName: parent?.imageId.slice(0, 12) ?? bottom?.name,
+        base: containerBase(this.#rootImage(stage)),
+        postMortem: this.#b.postMortem,
         root,
         actions: this.#actionsFor(stage),
         identify: (config) => image?.idOf(config) ?? configId(config, options.format ?? 'oci'),
@@ -327,6 +335,7 @@ export class PlatformBuild implements AsyncDisposable {
       tlsVerify: options.tlsVerify,
       certDir: options.certDir,
       inputs: this.#b.inputs,
+      postMortem: this.#b.postMortem,
     });
     this.#cleanup.use(origins);
     this.#cleanup.use(actions);
@@ -379,9 +388,9 @@ export class PlatformBuild implements AsyncDisposable {
     );
   }
 
-  /** The image at the bottom of the target's chain of FROMs. */
-  #rootImage(): BaseImage | undefined {
-    let { stage } = this.#stage(this.#lowered.target);
+  /** The image at the bottom of a stage's chain of FROMs. */
+  #rootImage(top: Stage): BaseImage | undefined {
+    let stage = top;
     while (stage.base.kind === 'stage') ({ stage } = this.#stage(stage.base.index));
     return this.#bases.imageOf(stage.index);
   }
@@ -459,4 +468,11 @@ async function unpackedAlready(engine: Engine, { diffIds }: LayerStack): Promise
 /** Of a stage in events; the platform keeps those of several apart. */
 function stageIdOf({ label }: Pick<PlatformBuildOptions, 'label'>, index: number): string {
   return `${label === undefined ? '' : `${label} `}${index}`;
+}
+
+/** As working containers know what they stand on. */
+function containerBase(base: BaseImage | undefined): WorkingContainer['base'] {
+  if (base === undefined) return undefined;
+  const { id, manifest } = base.image.record;
+  return { name: base.name, id, digest: manifest.digest, manifest };
 }

@@ -5,11 +5,12 @@
 import type { Engine } from '../container/engine.ts';
 import type { ImageTimes } from '../container/image-times.ts';
 import type { StepResult } from '../container/step-result.ts';
+import type { WorkingContainer } from '../container/working-container.ts';
 import type { EvaluatedStage, EvaluatedStep } from '../dockerfile/evaluate-plan.ts';
 import type { StageState } from '../dockerfile/stage-state.ts';
 import type { ContentSummary, Step } from '../dockerfile/step.ts';
 import { serializeConfig } from '../image/serialize-config.ts';
-import { isBuilderError, located } from '../report/builder-error.ts';
+import { BuilderError, isBuilderError, located } from '../report/builder-error.ts';
 import type { PhaseName, StepOutcome } from '../report/step-phase.ts';
 import { chainIdOf, digestOf, hexOf } from '../spec/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
@@ -20,6 +21,7 @@ import type { TravellingStep } from './cache-bundle.ts';
 import { explainMiss } from './explain-miss.ts';
 import { layOver, makeLinkedLayer } from './linked-layer.ts';
 import { inPhase } from './phase.ts';
+import type { KeptContainer, PostMortem } from './post-mortem.ts';
 import type { PreparedStep } from './prepared-step.ts';
 import type { LayerState, StageRoot } from './stage-root.ts';
 import type { StepActions } from './step-actions.ts';
@@ -57,6 +59,10 @@ export interface StageBuildOptions {
   readonly baseName: string | undefined;
   /** Other stages stand on it, or every step is committed: it gets an image of its own. */
   readonly isBase: boolean;
+  /** The image at the bottom of the stage; undefined for scratch. */
+  readonly base: WorkingContainer['base'];
+  /** What to do with a step that fails. */
+  readonly postMortem: PostMortem | undefined;
   readonly root: StageRoot;
   readonly actions: StepActions;
   /** Id of the image a config would be, when this stage ends there. */
@@ -117,9 +123,24 @@ export class StageBuild {
     } catch (error) {
       // What ends because another step failed has not failed itself.
       if (engine.signal?.aborted === true) outcome = 'canceled';
-      throw stepFailure(error, step);
+      throw stepFailure(error, step, outcome === 'failed' ? await this.#keep() : undefined);
     } finally {
       engine.emit({ type: 'step-finished', step: id, outcome, at: Date.now(), ...this.#keyFacts(index) });
+    }
+  }
+
+  /** Keeps what the failed step left, if that is wanted; what goes wrong with it does not hide the failure. */
+  async #keep(): Promise<KeptContainer | undefined> {
+    const { engine, root, postMortem, base } = this.#o;
+    if (postMortem?.keeps !== true) return undefined;
+    try {
+      const key = await root.release();
+      if (key === undefined) return undefined;
+      return await postMortem.keep({ key, layers: root.state, config: this.#config(), base });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      engine.emit({ type: 'warning', text: `the failed root filesystem cannot be kept: ${why}` });
+      return undefined;
     }
   }
 
@@ -353,7 +374,14 @@ function historyText(step: Step, content: ContentSummary | undefined): string {
 }
 
 /** Says which step it was; the first line is the one Buildah's users know. */
-function stepFailure(error: unknown, step: Step): unknown {
+function stepFailure(error: unknown, step: Step, kept?: KeptContainer): unknown {
   if (!isBuilderError(error) || error.code === 'sys.cancelled' || error.code.startsWith('dockerfile.')) return error;
-  return located(error, step.span, `building at STEP ${JSON.stringify(step.stepText)}: `);
+  const told = located(error, step.span, `building at STEP ${JSON.stringify(step.stepText)}: `);
+  if (kept === undefined || !isBuilderError(told)) return told;
+  return new BuilderError(told.code, told.message, {
+    cause: told.cause,
+    hint: `enter its root filesystem with: ${kept.enter}`,
+    ...(told.span === undefined ? {} : { span: told.span }),
+    facts: { ...told.facts, container: kept.name },
+  });
 }

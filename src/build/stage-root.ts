@@ -107,6 +107,14 @@ export class StageRoot implements AsyncDisposable {
     this.#state = withLayer(this.#state, layer, snapshot, chain);
   }
 
+  /** Gives the key of the writable snapshot away, not mounted any more; undefined when there is none. */
+  async release(): Promise<string | undefined> {
+    const active = this.#active;
+    this.#active = undefined;
+    await active?.mounted?.[Symbol.asyncDispose]();
+    return active?.key;
+  }
+
   /** Discards what was not sealed. */
   async [Symbol.asyncDispose](): Promise<void> {
     const active = this.#active;

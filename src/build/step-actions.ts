@@ -30,6 +30,7 @@ import type { BuildInputs } from './build-inputs.ts';
 import { prepareCopy, shownPath } from './copy-action.ts';
 import type { Entitlements } from './entitlements.ts';
 import type { Origins } from './origins.ts';
+import type { PostMortem } from './post-mortem.ts';
 import type { Below, PreparedStep } from './prepared-step.ts';
 import { requestedDevices } from './requested-devices.ts';
 import type { StageRoot } from './stage-root.ts';
@@ -54,6 +55,8 @@ export interface StepActionOptions {
   readonly forecast: { runs: number };
   readonly tlsVerify: boolean | undefined;
   readonly certDir: string | undefined;
+  /** What to do with a RUN that fails. */
+  readonly postMortem: PostMortem | undefined;
   /** Told of what ADD fetches. */
   readonly inputs: BuildInputs;
 }
@@ -229,6 +232,7 @@ export class StepActions implements AsyncDisposable {
     const status = await runProcess(engine, request);
     if (status.kind === 'exited' && status.code === 0) return;
     const words = status.kind === 'exited' ? `exit status ${status.code}` : `killed by ${status.signal}`;
+    if (engine.signal?.aborted !== true) await this.#o.postMortem?.openShell(request, id, words, step.shell);
     throw new BuilderError('step.failed', `while running runtime: ${words}`, {
       span: step.span,
       facts: status.kind === 'exited' ? { exitCode: status.code } : { signal: status.signal },

@@ -37,6 +37,11 @@ export function splitWords(text: string): string[] {
   return words;
 }
 
+/** The word as a shell reads it back: quoted where it must be. */
+export function shellQuote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
 function unclosed(text: string): BuilderError {
   return new BuilderError(
     'usage.invalid',

@@ -274,6 +274,10 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   /** Added to every RUN. */
   readonly mounts?: readonly string[];
   readonly run?: RunDefaults;
+  /** On the terminal of this process, open a shell where a RUN failed; the build fails when it ends. */
+  readonly debugShell?: boolean;
+  /** Leave a working container where a step failed; `facts.container` of the error names it. */
+  readonly keepFailed?: boolean;
   /** Send the event `timings` when the build is over. */
   readonly timings?: boolean;
   /** File for a trace in the Trace Event Format; written whole, also when the build fails. */

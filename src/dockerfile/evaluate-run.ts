@@ -39,6 +39,7 @@ export function evaluateRun(instruction: RunInstruction, scope: Scope): RunStep 
     ...scope.base(),
     kind: 'run',
     argv,
+    shell,
     env: [...state.env].map(([name, value]) => `${name}=${value}`),
     proxyEnv: proxyEnv(state),
     args,

@@ -22,6 +22,8 @@ export interface RunStep extends StepBase {
   readonly kind: 'run';
   /** The process to run, shell included. */
   readonly argv: readonly string[];
+  /** The stage's, whether the command uses it or not: `['/bin/sh', '-c']`. */
+  readonly shell: readonly string[];
   /** `K=V`: the image's variables and the stage's arguments, the later of two of a name winning. */
   readonly env: readonly string[];
   /** Proxy settings given as build arguments and not declared: environment, but in no key and no history. */

@@ -81,6 +81,7 @@ export class BuildRecorder {
       case 'build-finished':
       case 'timings':
       case 'explained':
+      case 'debug-shell':
         return;
     }
   };

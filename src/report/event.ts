@@ -66,6 +66,16 @@ export type BuildEvent =
       readonly startedAt: number;
       readonly at: number;
     }
+  /**
+   * A shell where a RUN failed has the terminal until it is closed. Other steps may go on meanwhile.
+   * `text`, with `opened`: what failed and where this is.
+   */
+  | {
+      readonly type: 'debug-shell';
+      readonly step: string;
+      readonly state: 'opened' | 'closed';
+      readonly text?: string;
+    }
   /** Where the time went. Once, last of all, when it was asked for; also after a failure. */
   | { readonly type: 'timings'; readonly timings: BuildTimings }
   | { readonly type: 'step-started'; readonly step: string; readonly name: string; readonly at: number }

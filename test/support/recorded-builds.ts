@@ -224,6 +224,21 @@ const FAILING: Recording = {
   ]),
 };
 
+/** A shell is opened where a step failed. */
+const DEBUGGED: Recording = {
+  name: 'debugged',
+  error: { code: 'step.failed', exitCode: 7 },
+  events: inTime([
+    started([{ id: '0', name: '0', steps: 2 }]),
+    line(10, '0.1', 'STEP 1/2: FROM alpine'),
+    line(20, '0', 'STEP 2/2: RUN make'),
+    ...step('0.2', 'RUN make', { at: 20, until: 900, output: [[100, 'cc -c a.c\n']] }, 'failed'),
+    { at: 300, event: { type: 'debug-shell', step: '0.2', state: 'opened', text: 'exit status 7: make' } },
+    { at: 800, event: { type: 'debug-shell', step: '0.2', state: 'closed' } },
+    stageEnd(900, '0', 'failed'),
+  ]),
+};
+
 /** Nothing to do. */
 const CACHED: Recording = {
   name: 'cached',
@@ -251,4 +266,4 @@ const PULL: Recording = {
   ],
 };
 
-export const RECORDINGS: readonly Recording[] = [SIDE_BY_SIDE, FAILING, CACHED, PULL];
+export const RECORDINGS: readonly Recording[] = [SIDE_BY_SIDE, FAILING, DEBUGGED, CACHED, PULL];

@@ -6,6 +6,7 @@ import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
 import { compressionOptions, formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
 import { explanationText } from '../output/explanation-text.ts';
+import { HeldDisplay } from '../output/held-display.ts';
 import { logFileOutput } from '../output/log-file-output.ts';
 import type { Output } from '../output/output.ts';
 import { redactAll } from '../output/redact.ts';
@@ -43,15 +44,16 @@ async function buildTo(
 ): Promise<number> {
   const hidesIds = writesIdFile(c);
   const output = log === undefined ? {} : { output: log };
-  const display = { mode, hidesIds, quiet: c.flags.on('quiet'), ...output };
+  const displayOptions = { mode, hidesIds, quiet: c.flags.on('quiet'), ...output };
   let timings: BuildTimings | undefined;
   const explained: BuildExplanation[] = [];
   try {
-    return await underReporter(c, display, async (reporter) => {
+    return await underReporter(c, displayOptions, async (reporter) => {
+      const display = new HeldDisplay(reporter.emit, c.stderr);
       await using builder = await c.open((event) => {
         if (event.type === 'timings') timings = event.timings;
         if (event.type === 'explained') explained.push(event.explanation);
-        reporter.emit(event);
+        display.emit(event);
       });
       if (c.flags.on('dry-run')) {
         const explanations = await builder.explainBuild(options);
@@ -149,6 +151,8 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       saveStages: 'save-stages',
       stageLabels: 'stage-labels',
       timings: 'timings',
+      debugShell: 'debug-shell',
+      keepFailed: 'keep-failed',
     }),
     ...cacheOptions(c),
     ...(jobs === undefined ? {} : { jobs: jobs === 0 ? Number.POSITIVE_INFINITY : jobs }),

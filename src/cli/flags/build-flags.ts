@@ -76,6 +76,8 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--os-feature strs NAME', 'feature of the operating system; NAME- takes it away', { tier: 'P2' }),
   option('--force-compression bool', 'compress again what is compressed otherwise', { tier: 'P1' }),
   option('--logfile str FILE', 'write all output to a file', { tier: 'P1', complete: 'file' }),
+  option('--debug-shell bool', 'open a shell where a RUN failed'),
+  option('--keep-failed bool', 'leave a working container where a step failed'),
   option('--timings bool', 'tell where the time went'),
   option('--trace str FILE', 'write a trace for Perfetto or a browser', { complete: 'file' }),
   option('--report strs FILE', 'write a report: FILE.html or FILE.json; repeatable', { complete: 'file' }),

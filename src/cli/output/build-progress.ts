@@ -71,6 +71,7 @@ export class BuildProgress {
         return undefined;
       case 'stage-finished':
       case 'steps-planned':
+      case 'debug-shell':
       case 'phase':
       case 'timings':
       case 'explained':

@@ -38,7 +38,9 @@ function rowOf(layer: LayerInsight): string[] {
     humanSize(layer.contentBytes),
     ...[layer.entries, layer.added, layer.changed, layer.removed].map(String),
     humanSize(layer.wastedBytes),
-    printable(layer.createdBy ?? '').replace(/\s+/g, ' '),
+    printable(layer.createdBy ?? '')
+      .replace(/\s+/g, ' ')
+      .trim(),
   ];
 }
 

@@ -71,6 +71,7 @@ export class PlainReporter implements Reporter {
       case 'step-finished':
       case 'build-started':
       case 'steps-planned':
+      case 'debug-shell':
       case 'phase':
       case 'timings':
       case 'stage-finished':

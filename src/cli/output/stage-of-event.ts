@@ -19,6 +19,7 @@ export function stageOfEvent(event: BuildEvent): string | undefined {
     case 'phase':
       return event.step?.replace(/\.\d+$/, '');
     case 'build-started':
+    case 'debug-shell':
     case 'steps-planned':
     case 'timings':
     case 'build-finished':

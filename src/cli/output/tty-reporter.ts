@@ -48,6 +48,10 @@ export class TtyReporter implements Reporter {
     if (finished?.outcome === 'cached') this.#folded += 1;
     else if (finished?.outcome === 'ran') this.#say(`${finishedLine(finished, this.#o.stderr, this.#o.style)}\n`);
     this.#tell(event);
+    if (event.type === 'debug-shell' && event.state === 'opened') {
+      this.#giveWay(event.step);
+      return;
+    }
     this.#timer ??= setTimeout(() => this.#redraw(), REDRAW_MS).unref();
   };
 
@@ -62,6 +66,16 @@ export class TtyReporter implements Reporter {
     this.#saySummary(ending);
     this.#frame.draw(this.#above, []);
     for (const line of this.#results) this.#o.stdout.write(`${line}\n`);
+  }
+
+  /** The frame goes; what the step printed stands above the shell. Nothing is drawn before the next event. */
+  #giveWay(step: string): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#sayFolded();
+    for (const line of this.#progress.running.get(step)?.tail.last(TAIL_LINES) ?? []) this.#above += `     ${line}\n`;
+    this.#frame.draw(this.#above, []);
+    this.#above = '';
   }
 
   #tell(event: BuildEvent): void {

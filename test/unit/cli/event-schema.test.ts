@@ -14,6 +14,7 @@ const SENT: Readonly<Record<BuildEvent['type'], true>> = {
   'stage-finished': true,
   'build-finished': true,
   'steps-planned': true,
+  'debug-shell': true,
   'step-started': true,
   'step-line': true,
   'step-output': true,
