@@ -2,6 +2,7 @@
 import type { Isolation, NetworkMode, ResourceLimit, RunDefaults } from '../index.ts';
 import type { CommandContext } from './command.ts';
 import { parseSize } from './duration.ts';
+import { resourceOptions } from './resource-options.ts';
 import { UsageError, unsupportedFlag } from './usage-error.ts';
 
 const ISOLATIONS: readonly Isolation[] = ['oci', 'rootless', 'chroot'];
@@ -22,7 +23,10 @@ export function runDefaults(c: CommandContext, command: 'build' | 'from' | 'run'
     ...(volumes === undefined ? {} : { volumes }),
     ...(devices === undefined ? {} : { devices }),
     ...(cdiDirectories === undefined ? {} : { cdiDirectories }),
+    ...namespaces(c),
+    ...cgroupManager(c),
     ...(command === 'from' ? {} : runtime(c)),
+    ...(command === 'run' && flags.on('no-pivot') ? { noPivot: true } : {}),
     ...(command === 'run' ? {} : remembered(c)),
   };
 }
@@ -59,6 +63,24 @@ function network(c: CommandContext): { network?: NetworkMode } {
   }
 }
 
+function namespaces({ flags }: CommandContext): Pick<RunDefaults, 'namespaces'> {
+  const asked = {
+    cgroup: flags.string('cgroupns'),
+    ipc: flags.string('ipc'),
+    pid: flags.string('pid'),
+    uts: flags.string('uts'),
+  };
+  const given = Object.entries(asked).filter(([, mode]) => mode !== undefined && mode !== 'private');
+  return given.length === 0 ? {} : { namespaces: Object.fromEntries(given) };
+}
+
+function cgroupManager({ flags }: CommandContext): Pick<RunDefaults, 'cgroupManager'> {
+  const name = flags.string('cgroup-manager');
+  if (name === undefined) return {};
+  if (name === 'cgroupfs' || name === 'systemd') return { cgroupManager: name };
+  throw new UsageError(`unknown cgroup manager "${name}": it is cgroupfs or systemd`);
+}
+
 function runtime({ flags }: CommandContext): RunDefaults {
   const path = flags.string('runtime');
   const runtimeFlags = flags.strings('runtime-flag');
@@ -82,6 +104,8 @@ function remembered(c: CommandContext): RunDefaults {
   const securityOptions = flags.strings('security-opt');
   const shmSize = flags.string('shm-size');
   const limits = flags.strings('ulimit')?.map(parseLimit);
+  const addGroups = flags.strings('group-add');
+  const hooksDirectories = c.command.name === 'build' ? flags.strings('hooks-dir') : undefined;
   if (c.command.name === 'build' && addHosts !== undefined && flags.on('no-hosts')) {
     throw new UsageError('--no-hosts and --add-host conflict, can not be used together');
   }
@@ -97,6 +121,9 @@ function remembered(c: CommandContext): RunDefaults {
     ...(securityOptions === undefined ? {} : { securityOptions }),
     ...(shmSize === undefined ? {} : { shmSizeBytes: parseSize(shmSize, '--shm-size') }),
     ...(limits === undefined ? {} : { limits }),
+    ...(addGroups === undefined ? {} : { addGroups }),
+    ...(hooksDirectories === undefined ? {} : { hooksDirectories }),
+    ...resourceOptions(flags),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { hostname as hostName } from 'node:os';
 import { BuilderError } from '../report/builder-error.ts';
 import { makeBindFiles } from '../run/bind-files.ts';
 import { adjustCapabilities } from '../run/capabilities.ts';
@@ -17,12 +18,21 @@ import {
 } from '../run/cdi.ts';
 import { proxiesOf, runEnvironment } from '../run/environment.ts';
 import type { ProcessIo } from '../run/executor.ts';
+import { readHooks } from '../run/hooks.ts';
 import { warmLaunchPad } from '../run/launch-pad.ts';
 import { wantsHostAddress } from '../run/network.ts';
 import { openNetwork } from '../run/open-network.ts';
 import { chooseExecutor } from '../run/probe.ts';
-import { resolveUser } from '../run/user.ts';
-import type { ExitStatus, NetworkMode, ProcessSpec, ResourceLimit, RunMount } from '../spec/process-spec.ts';
+import { resolveGroups, resolveUser } from '../run/user.ts';
+import type {
+  ExitStatus,
+  NamespaceKind,
+  NetworkMode,
+  ProcessSpec,
+  ResourceLimit,
+  RunMount,
+  SharedNamespaces,
+} from '../spec/process-spec.ts';
 import { VERSION } from '../spec/version.ts';
 import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
@@ -66,6 +76,8 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     isolation: defaults.isolation,
     runtime: defaults.runtime,
     ...(defaults.runtimeFlags === undefined ? {} : { runtimeFlags: defaults.runtimeFlags }),
+    noPivot: defaults.noPivot,
+    cgroupManager: defaults.cgroupManager,
     keepWarm: r.expectsMore === true,
     env: engine.env,
     temporary: engine.store.scratch.path,
@@ -76,8 +88,10 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     signal: engine.signal,
   });
   const identity = r.identity ?? { id: randomBytes(32).toString('hex'), name: '', image: '', imageId: '' };
-  const hostname = r.hostname ?? identity.id.slice(0, 12);
+  const namespaces = sharedNamespaces(defaults.namespaces ?? {});
+  const hostname = namespaces.uts === 'host' ? hostName() : (r.hostname ?? identity.id.slice(0, 12));
   const user = resolveUser(r.rootPath, r.user);
+  const groups = resolveGroups(r.rootPath, defaults.addGroups ?? []);
   makeWorkingDirectory(r.rootPath, r.cwd, user);
   using files = makeBindFiles({
     ...network.files,
@@ -106,7 +120,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
       terminal: r.terminal,
     }),
     cwd: r.cwd === '' ? '/' : r.cwd,
-    user: { uid: user.uid, gid: user.gid, groups: [...new Set([...user.groups, ...edits.groups])] },
+    user: { uid: user.uid, gid: user.gid, groups: [...new Set([...user.groups, ...groups.ids, ...edits.groups])] },
     terminal: r.terminal,
     hostname,
     mounts: [
@@ -124,9 +138,30 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     unmaskPaths: security.unmask,
     shmSizeBytes: defaults.shmSizeBytes ?? DEFAULT_SHM_BYTES,
     devices: [...paths.map(parseDevice), ...edits.devices],
-    ...(edits.hooks.length === 0 ? {} : { hooks: edits.hooks }),
+    namespaces,
+    ...(groups.keep ? { keepGroups: true } : {}),
+    ...(defaults.resources === undefined ? {} : { resources: defaults.resources }),
   };
-  return await executor.run(r.rootPath, spec, r.io, { signal: engine.signal });
+  const hooks = [...edits.hooks, ...readHooks(defaults.hooksDirectories ?? [], spec)];
+  return await executor.run(r.rootPath, hooks.length === 0 ? spec : { ...spec, hooks }, r.io, {
+    signal: engine.signal,
+  });
+}
+
+/** @throws `usage.invalid` for what is neither `private`, `host` nor an absolute path */
+function sharedNamespaces(asked: NonNullable<RunDefaults['namespaces']>): SharedNamespaces {
+  const entries = Object.entries(asked) as [NamespaceKind, string][];
+  return Object.fromEntries(
+    entries.flatMap(([kind, text]): [NamespaceKind, 'host' | { readonly path: string }][] => {
+      if (text === 'private' || text === '') return [];
+      if (text === 'host') return [[kind, 'host']];
+      const path = text.replace(/^ns:/, '');
+      if (path.startsWith('/')) return [[kind, { path }]];
+      throw new BuilderError('usage.invalid', `invalid ${kind} namespace ${JSON.stringify(text)}`, {
+        hint: 'it is private, host, or the path of a namespace such as /proc/1234/ns/ipc',
+      });
+    }),
+  );
 }
 
 /** Starts what the first run of a build needs, beside other work. Nothing is lost when it fails: the run will say so. */

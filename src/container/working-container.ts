@@ -5,7 +5,7 @@
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import type { ImageFormat } from '../spec/media-type.ts';
-import type { Isolation, NetworkMode, ResourceLimit } from '../spec/process-spec.ts';
+import type { Isolation, NamespaceKind, NetworkMode, ProcessResources, ResourceLimit } from '../spec/process-spec.ts';
 
 /** How RUN behaves in this container unless a single run says otherwise. */
 export interface RunDefaults {
@@ -33,6 +33,16 @@ export interface RunDefaults {
   readonly devices?: readonly string[];
   /** Where CDI devices are described; the system's own places unless told. */
   readonly cdiDirectories?: readonly string[];
+  /** `private` (the default), `host`, or the path of a namespace's file. */
+  readonly namespaces?: Readonly<Partial<Record<NamespaceKind, string>>>;
+  /** Further groups of processes: names of the image's /etc/group, ids, or `keep-groups`. */
+  readonly addGroups?: readonly string[];
+  readonly resources?: ProcessResources;
+  readonly cgroupManager?: 'cgroupfs' | 'systemd';
+  /** Directories of hooks for OCI runtimes. */
+  readonly hooksDirectories?: readonly string[];
+  /** Exchange the root without pivot_root(2), for hosts whose own root is a ramdisk. */
+  readonly noPivot?: boolean;
 }
 
 export interface BaseImage {

@@ -36,11 +36,16 @@ export function planLaunch(
     uid: process.user.uid,
     gid: process.user.gid,
     groups: [...new Set([process.user.gid, ...process.user.groups])],
-    hostname: process.hostname,
+    hostname: process.namespaces?.uts === undefined ? process.hostname : undefined,
+    enter: SHARABLE.flatMap((kind) => {
+      const shared = process.namespaces?.[kind];
+      return shared === undefined || shared === 'host' ? [] : [{ kind, fd: openNamespace(kind, shared.path, cleanup) }];
+    }),
     mounts: process.mounts.map((mount) => planMount(mount, clone)),
     devices: (process.devices ?? []).map(({ source, target }) => ({ treeFd: clone(source, false), target })),
     newNetwork: process.network === 'none',
-    networkFd: typeof process.network === 'string' ? undefined : openNamespace(process.network.namespace, cleanup),
+    networkFd:
+      typeof process.network === 'string' ? undefined : openNamespace('network', process.network.namespace, cleanup),
     shmSizeBytes: process.shmSizeBytes,
     maskPaths: maskedPaths(process),
     readOnlyPaths: readOnlyPaths(process),
@@ -55,16 +60,17 @@ export function planLaunch(
   };
 }
 
-/** @throws `run.network-unavailable` */
-function openNamespace(path: string, cleanup: CleanupStack): number {
+const SHARABLE = ['cgroup', 'ipc', 'uts'] as const;
+
+/** @throws `run.network-unavailable`, for other kinds `run.start-failed` */
+function openNamespace(kind: 'network' | (typeof SHARABLE)[number], path: string, cleanup: CleanupStack): number {
   try {
     const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     cleanup.defer(() => closeSync(fd));
     return fd;
   } catch (cause) {
-    throw new BuilderError('run.network-unavailable', `cannot open the network namespace ${JSON.stringify(path)}`, {
-      cause,
-    });
+    const code = kind === 'network' ? 'run.network-unavailable' : 'run.start-failed';
+    throw new BuilderError(code, `cannot open the ${kind} namespace ${JSON.stringify(path)}`, { cause });
   }
 }
 

@@ -8,7 +8,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
-import type { ExitStatus, ProcessSpec } from '../spec/process-spec.ts';
+import type { ExitStatus, NamespaceKind, ProcessSpec } from '../spec/process-spec.ts';
 import type { Cancellable } from '../spec/target.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import { hasLimit, setLimitOf } from '../sys/resource-limit.ts';
@@ -43,9 +43,9 @@ export class ChrootExecutor implements Executor {
 
   async run(root: string, process: ProcessSpec, io: ProcessIo, o: Cancellable = {}): Promise<ExitStatus> {
     refuseCancelled(o.signal);
-    refuseHooks(process);
+    refuseForeign(process);
     await using cleanup = new CleanupStack();
-    const pad = takeLaunchPad();
+    const pad = takeLaunchPad(keptNamespaces(process));
     cleanup.defer(() => pad.dismiss());
     if (this.#options.keepWarm === true) warmLaunchPad();
     prepareMountPoints(root, process, cleanup);
@@ -60,13 +60,24 @@ function refuseCancelled(signal: AbortSignal | undefined): void {
     throw new BuilderError('sys.cancelled', 'the run was cancelled', { cause: signal.reason });
 }
 
-/** Their contract is with a runtime's stages of creating a container, of which there are none here. */
-function refuseHooks({ hooks = [] }: ProcessSpec): void {
-  const [hook] = hooks;
-  if (hook === undefined) return;
-  throw new BuilderError('run.isolation-unavailable', `isolation chroot cannot run the hook ${hook.path} of a device`, {
-    hint: 'use --isolation oci with runc or crun',
-  });
+/** What belongs to a runtime's stages of creating a container, or to the system. @throws `run.isolation-unavailable` */
+function refuseForeign({ hooks = [], resources, namespaces, keepGroups }: ProcessSpec): void {
+  const refuse = (what: string): never => {
+    throw new BuilderError('run.isolation-unavailable', `isolation chroot cannot ${what}`, {
+      hint: 'use --isolation oci with runc or crun',
+    });
+  };
+  if (hooks[0] !== undefined) refuse(`run the hook ${hooks[0].path}`);
+  if (resources !== undefined) refuse('limit CPU or memory: it makes no control groups');
+  if (keepGroups === true) refuse('keep groups of the caller');
+  // The process namespace is what ends everything a step has started.
+  if (namespaces?.pid !== undefined) refuse('share a process namespace');
+}
+
+/** Namespaces that the pad must not make; those with a file are entered from its own. */
+function keptNamespaces({ namespaces }: ProcessSpec): readonly NamespaceKind[] {
+  const kinds: readonly NamespaceKind[] = ['cgroup', 'ipc', 'uts'];
+  return kinds.filter((kind) => namespaces?.[kind] === 'host');
 }
 
 /** One process on its pad, from the plan to its end. */

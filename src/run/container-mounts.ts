@@ -187,8 +187,9 @@ function makeDev(dev: string, ttyGroup: number | undefined): void {
   try {
     mountCall('mqueue', `${dev}/mqueue`, 'mqueue', SAFE);
   } catch (error) {
-    // Not built into every kernel.
-    if (errnoOf(error) !== 'ENODEV') throw error;
+    // Not built into every kernel; and not a user's to mount while the IPC namespace is the system's.
+    const errno = errnoOf(error);
+    if (errno !== 'ENODEV' && errno !== 'EPERM') throw error;
   }
   symlinkSync('pts/ptmx', `${dev}/ptmx`);
   symlinkSync('/proc/self/fd', `${dev}/fd`);

@@ -107,12 +107,16 @@ function startKeeper(freshProc: string): void {
   }
 }
 
+/** Namespaces that a process may share. */
+const SHARABLE = { uts: CLONE.NEWUTS, ipc: CLONE.NEWIPC, cgroup: CLONE.NEWCGROUP } as const;
+
 function warm(): void {
   step = 'make namespaces';
   const threadId = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-  unshareCall(CLONE.FS | CLONE.NEWNS | CLONE.NEWPID | CLONE.NEWUTS | CLONE.NEWIPC);
+  const unlessKept = (kind: keyof typeof SHARABLE): number => (settings.kept.includes(kind) ? 0 : SHARABLE[kind]);
+  unshareCall(CLONE.FS | CLONE.NEWNS | CLONE.NEWPID | unlessKept('uts') | unlessKept('ipc'));
   try {
-    unshareCall(CLONE.NEWCGROUP);
+    unshareCall(unlessKept('cgroup'));
   } catch {
     // Kernels without cgroup namespaces show the host's cgroup path; nothing can be changed through it.
   }
@@ -163,6 +167,10 @@ function launch(plan: LaunchPlan): void {
   } else if (plan.networkFd !== undefined) {
     step = 'enter the network namespace';
     setnsCall(plan.networkFd, CLONE.NEWNET);
+  }
+  for (const { fd, kind } of plan.enter) {
+    step = `enter the ${kind} namespace`;
+    setnsCall(fd, SHARABLE[kind]);
   }
   const top = buildScenery(plan, hostSys, settings, (next) => {
     step = next;

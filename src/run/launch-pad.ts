@@ -8,6 +8,7 @@ import { closeSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { BuilderError } from '../report/builder-error.ts';
+import type { NamespaceKind } from '../spec/process-spec.ts';
 import { findProgram } from '../sys/host.ts';
 import { openPipe } from '../sys/spawn.ts';
 import { currentNamespace, idMapCovers } from '../sys/user-namespace.ts';
@@ -54,7 +55,8 @@ export class LaunchPad {
   #keeperPid = 0;
   #launched = false;
 
-  constructor() {
+  /** @param kept namespaces of the caller that it stays in */
+  constructor(kept: readonly NamespaceKind[] = []) {
     const pipe = openPipe();
     this.#keeperWriteFd = pipe.write;
     const workshop = WORKSHOPS.find((path) => existsSync(path) && statSync(path).isDirectory());
@@ -62,6 +64,7 @@ export class LaunchPad {
     this.#state = new Int32Array(state);
     const settings: PadSettings = {
       state,
+      kept,
       maskPaths: maskedPaths({}).filter(isInProc),
       readOnlyPaths: readOnlyPaths({}).filter(isInProc),
       workshop: workshop ?? '/mnt',
@@ -169,7 +172,9 @@ export function warmLaunchPad(): void {
   reserve ??= new LaunchPad();
 }
 
-export function takeLaunchPad(): LaunchPad {
+/** The one in reserve makes every namespace; a pad that is to keep some is started now. */
+export function takeLaunchPad(kept: readonly NamespaceKind[] = []): LaunchPad {
+  if (kept.length > 0) return new LaunchPad(kept);
   const pad = reserve ?? new LaunchPad();
   reserve = undefined;
   return pad;

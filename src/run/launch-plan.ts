@@ -2,6 +2,7 @@
  * What the launch pad is told: values only, so that they cross to its thread. Descriptors are shared by all threads;
  * those in a plan belong to the main thread, which closes them when the pad is gone.
  */
+import type { NamespaceKind } from '../spec/process-spec.ts';
 import type { WaitResult } from '../sys/spawn.ts';
 
 export type PlannedMount =
@@ -36,6 +37,8 @@ export interface LaunchPlan {
   readonly newNetwork: boolean;
   /** A network namespace to enter, open. */
   readonly networkFd: number | undefined;
+  /** Further namespaces to enter: their files, open, and what they are. */
+  readonly enter: readonly { readonly fd: number; readonly kind: Exclude<NamespaceKind, 'pid'> }[];
   readonly shmSizeBytes: number;
   readonly maskPaths: readonly string[];
   readonly readOnlyPaths: readonly string[];
@@ -56,6 +59,8 @@ export interface LaunchPlan {
 export interface PadSettings {
   /** Directory of the host that the pad may cover, in its own mount namespace, to build on. */
   readonly workshop: string;
+  /** Namespaces of the caller that the pad stays in. */
+  readonly kept: readonly NamespaceKind[];
   /** One `Int32` of `PAD_STATE`, shared by both threads. */
   readonly state: SharedArrayBuffer;
   /** Kernel files to hide and to make read-only while warming; a plan that wants them differently undoes it. */

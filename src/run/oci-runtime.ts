@@ -38,10 +38,14 @@ import { runtimeSeccomp } from './seccomp.ts';
 const KILL_AFTER_MS = 2000;
 const TTY_GROUP = 5;
 
+export type CgroupManager = 'cgroupfs' | 'systemd';
+
 export interface RuntimeOptions {
   /** Passed to the runtime before its command. */
   readonly flags?: readonly string[];
   readonly noPivot?: boolean;
+  /** Who makes cgroups; the runtime's own way when absent. */
+  readonly cgroupManager?: CgroupManager | undefined;
   /** Folder for bundles, swept by its owner after a crash; the system's temporary folder unless told. */
   readonly temporary?: string | undefined;
 }
@@ -59,6 +63,7 @@ export class RuntimeExecutor implements Executor {
 
   async run(root: string, process: ProcessSpec, io: ProcessIo, o: Cancellable = {}): Promise<ExitStatus> {
     refuseCancelled(o.signal);
+    this.#refuse(process);
     await using cleanup = new CleanupStack();
     const directory = mkdtempSync(join(this.#options.temporary ?? tmpdir(), 'slipway-run-'));
     cleanup.defer(() => rmSync(directory, { recursive: true, force: true }));
@@ -73,11 +78,32 @@ export class RuntimeExecutor implements Executor {
     return await container.run(streams, o.signal, this.#options.noPivot === true);
   }
 
+  /** @throws `run.isolation-unavailable` for what this runtime cannot do with the rights there are */
+  #refuse(process: ProcessSpec): void {
+    if (this.isolation === 'rootless' && process.resources !== undefined) {
+      throw new BuilderError(
+        'run.isolation-unavailable',
+        'cannot limit CPU or memory without root: control groups belong to the system',
+        { hint: 'run the whole program below limits: systemd-run --user --scope -p MemoryMax=1G slipway …' },
+      );
+    }
+    if (process.keepGroups === true && !this.#name.startsWith('crun')) {
+      throw new BuilderError('run.isolation-unavailable', `${this.#name} cannot keep groups of the caller`, {
+        hint: 'use --runtime crun',
+      });
+    }
+  }
+
+  get #name(): string {
+    return this.runtime.split('/').at(-1) ?? '';
+  }
+
   #globalFlags(bundle: string, process: ProcessSpec): string[] {
-    const name = this.runtime.split('/').at(-1) ?? '';
+    const name = this.#name;
     const flags = [...(this.#options.flags ?? []), '--root', join(bundle, 'state'), '--log', join(bundle, 'log')];
     if (name.startsWith('runc') || name.startsWith('crun')) flags.push('--log-format', 'json');
     if (this.isolation === 'rootless' && name.startsWith('crun')) flags.push('--cgroup-manager', 'disabled');
+    else flags.push(...this.#cgroupFlags(name));
     if (this.isolation === 'rootless' && name.startsWith('runsc')) flags.push('--ignore-cgroups');
     // Else runsc takes the interfaces of the namespace over, which needs more rights than there are. "host" means the
     // network stack of the namespace it runs in.
@@ -85,6 +111,21 @@ export class RuntimeExecutor implements Executor {
       flags.push(`--network=${process.network === 'none' ? 'none' : 'host'}`);
     }
     return flags;
+  }
+
+  #cgroupFlags(name: string): string[] {
+    const { cgroupManager } = this.#options;
+    if (cgroupManager === undefined || this.isolation === 'rootless') return [];
+    if (name.startsWith('crun')) return ['--cgroup-manager', cgroupManager];
+    return cgroupManager === 'systemd' ? ['--systemd-cgroup'] : [];
+  }
+
+  #cgroupsPath({ resources }: ProcessSpec): { readonly cgroupsPath?: string } {
+    const parent = resources?.cgroupParent;
+    if (parent === undefined) return {};
+    const name = randomBytes(6).toString('hex');
+    if (this.#options.cgroupManager === 'systemd') return { cgroupsPath: `${parent}:slipway:${name}` };
+    return { cgroupsPath: join('/', parent, `slipway-${name}`) };
   }
 
   #writeBundle(bundle: string, directory: string, root: string, process: ProcessSpec, cleanup: CleanupStack): void {
@@ -100,6 +141,7 @@ export class RuntimeExecutor implements Executor {
       cgroupNamespace: !rootless && existsSync('/proc/self/ns/cgroup'),
       seccomp: runtimeSeccomp(process),
       scratchFor,
+      ...this.#cgroupsPath(process),
     });
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
   }

@@ -26,7 +26,7 @@ import { currentNamespace, mayMount } from '../sys/user-namespace.ts';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
 import { ChrootExecutor } from './chroot.ts';
 import type { Executor } from './executor.ts';
-import { RuntimeExecutor } from './oci-runtime.ts';
+import { type CgroupManager, RuntimeExecutor } from './oci-runtime.ts';
 
 export interface ExecutorRequest {
   /** Of `--isolation`; wins over BUILDAH_ISOLATION. */
@@ -34,7 +34,8 @@ export interface ExecutorRequest {
   /** Path or name of a runtime; wins over BUILDAH_RUNTIME. */
   readonly runtime?: string | undefined;
   readonly runtimeFlags?: readonly string[];
-  readonly noPivot?: boolean;
+  readonly noPivot?: boolean | undefined;
+  readonly cgroupManager?: CgroupManager | undefined;
   /** For isolation chroot: prepare the next run while one is going on. For builds; a single run only loses by it. */
   readonly keepWarm?: boolean;
   /** Folder for what a run needs on disk, swept by its owner after a crash. */
@@ -64,6 +65,7 @@ export async function chooseExecutor(request: ExecutorRequest): Promise<ChosenEx
     flags: (request.runtimeFlags ?? []).map((flag) => (flag.startsWith('-') ? flag : `--${flag}`)),
     noPivot: request.noPivot ?? (request.env['BUILDAH_NOPIVOT'] ?? '') !== '',
     temporary: request.temporary,
+    cgroupManager: request.cgroupManager,
   };
   const wanted = parseIsolation(named);
   const rejected: { isolation: Isolation; reason: string }[] = [];

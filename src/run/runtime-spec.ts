@@ -3,7 +3,7 @@
  *
  * @see runtime-spec 1.0.2 "config", "config-linux"
  */
-import type { ProcessSpec, RunMount } from '../spec/process-spec.ts';
+import type { NamespaceKind, ProcessResources, ProcessSpec, RunMount } from '../spec/process-spec.ts';
 import { maskedPaths, readOnlyPaths } from './hidden-paths.ts';
 import type { RuntimeSeccomp } from './seccomp.ts';
 
@@ -16,8 +16,9 @@ export interface RuntimeConditions {
   /** Whether group 5 exists in this namespace's map. */
   readonly hasTtyGroup: boolean;
   readonly seccomp: RuntimeSeccomp | undefined;
-  /** Whether a bind source is a directory, by source path. */
   readonly cgroupNamespace: boolean;
+  /** Place of the cgroup in the runtime's notation; its own choice when absent. */
+  readonly cgroupsPath?: string;
   /** Where throwaway mounts keep their layers, by index of the mount. */
   readonly scratchFor: (index: number) => string;
 }
@@ -55,7 +56,8 @@ export function runtimeSpec(process: ProcessSpec, on: RuntimeConditions): object
       noNewPrivileges: process.noNewPrivileges,
     },
     root: { path: on.root, readonly: process.readOnlyRoot === true },
-    ...(process.hostname === undefined ? {} : { hostname: process.hostname }),
+    ...(process.hostname === undefined || process.namespaces?.uts !== undefined ? {} : { hostname: process.hostname }),
+    ...(process.keepGroups === true ? { annotations: { 'run.oci.keep_original_groups': '1' } } : {}),
     mounts: [
       ...scenery(process, on),
       ...process.mounts.map((mount, index) => specMount(mount, on.scratchFor(index))),
@@ -66,7 +68,8 @@ export function runtimeSpec(process: ProcessSpec, on: RuntimeConditions): object
       maskedPaths: maskedPaths(process).filter((path) => !path.includes('*')),
       readonlyPaths: readOnlyPaths(process),
       ...(on.seccomp === undefined ? {} : { seccomp: on.seccomp }),
-      ...(on.rootless ? {} : { resources: { devices: deviceRules(process) } }),
+      ...(on.rootless ? {} : { resources: { devices: deviceRules(process), ...resourcesOf(process.resources) } }),
+      ...(on.cgroupsPath === undefined ? {} : { cgroupsPath: on.cgroupsPath }),
     },
   };
 }
@@ -83,8 +86,32 @@ interface SpecNamespace {
 }
 
 function namespaces(process: ProcessSpec, on: RuntimeConditions): SpecNamespace[] {
-  const types = ['pid', 'ipc', 'uts', 'mount', ...(on.cgroupNamespace ? ['cgroup'] : [])];
-  return [...types.map((type) => ({ type })), ...networkNamespace(process.network)];
+  const kinds: readonly NamespaceKind[] = ['pid', 'ipc', 'uts', ...(on.cgroupNamespace ? (['cgroup'] as const) : [])];
+  const own = kinds.flatMap((type) => {
+    const shared = process.namespaces?.[type];
+    return shared === 'host' ? [] : [{ type, ...shared }];
+  });
+  return [{ type: 'mount' }, ...own, ...networkNamespace(process.network)];
+}
+
+/** @see runtime-spec "config-linux", control groups */
+function resourcesOf(r: ProcessResources | undefined): object {
+  if (r === undefined) return {};
+  const memory = members({ limit: r.memoryBytes, swap: r.memorySwapBytes });
+  const cpu = members({
+    shares: r.cpuShares,
+    period: r.cpuPeriodUs,
+    quota: r.cpuQuotaUs,
+    cpus: r.cpusetCpus,
+    mems: r.cpusetMems,
+  });
+  return members({ memory, cpu }) ?? {};
+}
+
+/** The members that have a value; undefined when none has. */
+function members(all: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {
+  const set = Object.entries(all).filter(([, value]) => value !== undefined);
+  return set.length === 0 ? undefined : Object.fromEntries(set);
 }
 
 function networkNamespace(network: ProcessSpec['network']): SpecNamespace[] {
@@ -101,12 +128,17 @@ function scenery(process: ProcessSpec, on: RuntimeConditions): SpecMount[] {
     source,
     options,
   });
+  const bind = (path: string): SpecMount => mount(path, 'bind', path, ['rbind', 'rprivate', ...safe]);
+  const { ipc, pid } = process.namespaces ?? {};
   return [
-    mount('/proc', 'proc', 'proc', safe),
+    // An ordinary user may not mount the proc file system of a process namespace that is not the user's own.
+    on.rootless && pid === 'host' ? bind('/proc') : mount('/proc', 'proc', 'proc', safe),
     mount('/dev', 'tmpfs', 'tmpfs', ['nosuid', 'noexec', 'strictatime', 'mode=755', 'size=65536k']),
     mount('/dev/pts', 'devpts', 'devpts', ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...group]),
-    mount('/dev/shm', 'tmpfs', 'shm', [...safe, 'mode=1777', `size=${process.shmSizeBytes}`]),
-    mount('/dev/mqueue', 'mqueue', 'mqueue', safe),
+    ipc === 'host'
+      ? bind('/dev/shm')
+      : mount('/dev/shm', 'tmpfs', 'shm', [...safe, 'mode=1777', `size=${process.shmSizeBytes}`]),
+    ...(on.rootless && ipc === 'host' ? [] : [mount('/dev/mqueue', 'mqueue', 'mqueue', safe)]),
     on.rootless && process.network === 'host'
       ? mount('/sys', 'bind', '/sys', ['rbind', 'ro', 'rprivate', ...safe])
       : mount('/sys', 'sysfs', 'sysfs', [...safe, 'ro']),

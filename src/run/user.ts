@@ -57,6 +57,26 @@ export function resolveUser(rootPath: string, user: string | undefined): Resolve
   return { ...base, gid, groups: entry === undefined ? [] : supplementaryGroups(root, entry, gid) };
 }
 
+/** What the word asks for, in the place of names: the caller's own groups stay. */
+const KEEP_GROUPS = 'keep-groups';
+
+/**
+ * Ids of groups by name or number, as the root filesystem's /etc/group has them.
+ * @throws `run.start-failed` for an unknown name; `usage.invalid` for `keep-groups` among others
+ */
+export function resolveGroups(
+  rootPath: string,
+  groups: readonly string[],
+): { readonly ids: readonly number[]; readonly keep: boolean } {
+  if (groups.includes(KEEP_GROUPS)) {
+    if (groups.length === 1) return { ids: [], keep: true };
+    throw new BuilderError('usage.invalid', `${KEEP_GROUPS} stands alone: no further groups can be added`);
+  }
+  if (groups.length === 0) return { ids: [], keep: false };
+  using root = new RootDirectory(rootPath);
+  return { ids: groups.map((group) => resolveGroup(root, group, group)), keep: false };
+}
+
 function splitUser(user: string): readonly string[] {
   const parts = user.split(':');
   if (parts.length > 2 || parts[0] === '') {

@@ -45,6 +45,27 @@ export type NetworkMode = 'host' | 'none' | 'private' | 'pasta' | 'slirp4netns' 
 export type ProcessNetwork = 'host' | 'none' | { readonly namespace: string };
 export type Isolation = 'oci' | 'rootless' | 'chroot';
 
+/** What a process is cut off from unless somebody says otherwise. */
+export type NamespaceKind = 'cgroup' | 'ipc' | 'pid' | 'uts';
+/** The caller's, or one that has a file; without an entry a process has one of its own. */
+export type SharedNamespaces = Readonly<Partial<Record<NamespaceKind, 'host' | { readonly path: string }>>>;
+
+/** What a control group holds a process to. Absent members set nothing. */
+export interface ProcessResources {
+  readonly memoryBytes?: number;
+  /** Memory and swap together; -1 is no limit. */
+  readonly memorySwapBytes?: number;
+  /** Relative weight, 1024 being what everybody has. */
+  readonly cpuShares?: number;
+  readonly cpuPeriodUs?: number;
+  readonly cpuQuotaUs?: number;
+  /** Lists such as `0-2,4`. */
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
+  /** Path of the cgroup to be below, or with `systemd` the name of a slice. */
+  readonly cgroupParent?: string;
+}
+
 export interface ProcessSpec {
   readonly args: readonly string[];
   /** `K=V`, in order; nothing else reaches the process. */
@@ -68,6 +89,10 @@ export interface ProcessSpec {
   readonly readOnlyRoot?: boolean;
   /** Programs of the host that prepare the container; only OCI runtimes run them. */
   readonly hooks?: readonly ProcessHook[];
+  readonly namespaces?: SharedNamespaces;
+  readonly resources?: ProcessResources;
+  /** Groups of the caller stay; only crun can leave them. */
+  readonly keepGroups?: boolean;
 }
 
 /** A hook of the runtime specification. */

@@ -102,7 +102,7 @@ export const BUILD_FLAGS: readonly Option[] = [
   ...refused('name the platforms with --platform', '--all-platforms bool'),
   ...refused('what a RUN writes below a VOLUME is always kept', '--compat-volumes bool'),
   ...refused('Containerfiles are not run through cpp; pipe the result in with -f -', '--cpp-flag strs'),
-  ...refused('hooks are programs of the host that would change what a step sees', '--hooks-dir strs'),
+  option('--hooks-dir strs DIR', 'hooks for OCI runtimes', { tier: 'P2', complete: 'directory' }),
   ...refused('--timings and --trace tell where the time went', '--log-rusage bool', '--rusage-logfile str'),
   ...refused('--logfile writes one file', '--logsplit bool'),
   ...refused('bases are not checked against a policy', '--source-policy-file str'),

@@ -43,7 +43,9 @@ export const RUN_FLAGS: readonly Option[] = [
   option('--valid-exit-codes ints N[,N]', 'exit codes that count as success', { tier: 'P2', default: '0' }),
   ADD_HISTORY,
   ...RUN_RUN_FLAGS,
-  ...refused('the root is always entered by pivot_root', '--no-pivot bool'),
+  option('--no-pivot bool', 'do without pivot_root, on hosts that run from a ramdisk', {
+    tier: 'P2',
+  }),
 ];
 
 const COPY_ADD: readonly Option[] = [

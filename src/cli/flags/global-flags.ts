@@ -17,7 +17,10 @@ export const GLOBAL_FLAGS = [
   option('--debug bool', 'same as --log-level=debug', { hidden: true, tier: 'P2' }),
   ...ignored('--cpu-profile str', '--memory-profile str'),
   ...refused('the storage drivers here have no options', '--storage-opt csv'),
-  ...refused('no step gets a cgroup of its own', '--cgroup-manager str'),
+  option('--cgroup-manager str NAME', 'who makes cgroups: cgroupfs or systemd', {
+    tier: 'P2',
+    choices: ['cgroupfs', 'systemd'],
+  }),
   ...refused('nothing is mounted that no flag asks for', '--default-mounts-file str'),
   ...refused('images and containers share one store', '--imagestore str'),
   ...refused('aliases are those of registries.conf', '--short-name-alias-conf str'),

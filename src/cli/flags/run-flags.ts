@@ -29,11 +29,10 @@ const COMMON: readonly Option[] = [
     tier: 'P2',
     complete: 'directory',
   }),
-  // Processes get namespaces of their own in any case.
-  option('--ipc str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
-  option('--pid str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
-  option('--uts str', 'only private', { tier: 'P2', hidden: true, unsupported: ['private'] }),
-  ...refused('no step gets a cgroup of its own', '--cgroupns str'),
+  option('--ipc str MODE', 'private, host or the path of a namespace', { tier: 'P2' }),
+  option('--pid str MODE', 'private, host or the path of a namespace', { tier: 'P2' }),
+  option('--uts str MODE', 'private, host or the path of a namespace', { tier: 'P2' }),
+  option('--cgroupns str MODE', 'private, host or the path of a namespace', { tier: 'P2' }),
 ];
 
 const RUNTIME: readonly Option[] = [
@@ -56,18 +55,15 @@ const REMEMBERED: readonly Option[] = [
   option('--security-opt strs OPT', 'seccomp=, no-new-privileges, mask=, unmask=', { tier: 'P1' }),
   option('--shm-size str SIZE', 'size of /dev/shm', { tier: 'P1', default: '65536k' }),
   option('--ulimit csv NAME=SOFT[:HARD]', 'resource limit', { tier: 'P1' }),
-  ...refused(
-    'no step gets a cgroup of its own',
-    '--cgroup-parent str',
-    '--cpu-period str',
-    '--cpu-quota str',
-    '-c,--cpu-shares str',
-    '--cpuset-cpus str',
-    '--cpuset-mems str',
-    '-m,--memory str',
-    '--memory-swap str',
-  ),
-  ...refused('supplementary groups are those of the image', '--group-add csv'),
+  option('--group-add csv GROUP', 'further group of processes, or keep-groups', { tier: 'P2' }),
+  option('-m,--memory str SIZE', 'memory a step may have', { tier: 'P2' }),
+  option('--memory-swap str SIZE', 'memory and swap together; -1 is no limit', { tier: 'P2' }),
+  option('-c,--cpu-shares int N', 'weight of the processors, 1024 being the usual', { tier: 'P2' }),
+  option('--cpu-period int MICROSECONDS', 'length of a period of --cpu-quota', { tier: 'P2' }),
+  option('--cpu-quota int MICROSECONDS', 'time on processors in each period', { tier: 'P2' }),
+  option('--cpuset-cpus str LIST', 'processors to run on, such as 0-2,4', { tier: 'P2' }),
+  option('--cpuset-mems str LIST', 'memory nodes to use', { tier: 'P2' }),
+  option('--cgroup-parent str PATH', 'cgroup to be below', { tier: 'P2' }),
   ...NO_USER_NAMESPACES,
 ];
 

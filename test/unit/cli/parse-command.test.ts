@@ -126,8 +126,6 @@ const REFUSED: readonly [readonly string[], string | RegExp][] = [
     ['build', '--blob-cache', 'x'],
     '--blob-cache of build is not supported: the store keeps the blobs it has sent and received',
   ],
-  [['run', '--pid=host', 'c', 'x'], '--pid of run is not supported: only "private" can be had'],
-  [['run', '--no-pivot', 'c', 'x'], '--no-pivot of run is not supported: the root is always entered by pivot_root'],
   [
     ['images', '--storage-opt', 'a=b'],
     '--storage-opt of images is not supported: the storage drivers here have no options',
