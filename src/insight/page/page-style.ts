@@ -27,13 +27,13 @@ font-size:12px}
 .canceled{color:var(--canceled);--own:var(--canceled)}.waiting{color:var(--waiting);--own:var(--waiting)}
 .graph{display:block}.lane{font-weight:600;fill:var(--text)}
 .node rect{fill:var(--soft);stroke:var(--own);stroke-width:1.5}.node.critical rect{stroke-width:3.5}.node.waiting rect{stroke-dasharray:4 3}
-.node text{fill:var(--text)}.node .figures{fill:var(--own);font-size:12px}
+.node text{fill:var(--text)}.node .figures{fill:var(--own);font-size:11.5px}
 .node:focus-visible{outline:none}.node:focus-visible rect{stroke:var(--text);stroke-width:5}
 .edge polyline{fill:none;stroke:var(--faint);stroke-width:1.2}.edge circle{fill:var(--faint)}
 .edge.critical polyline{stroke:var(--text);stroke-width:3}.edge.critical circle{fill:var(--text)}
 .bar rect{fill:var(--ran)}
 .source td{white-space:pre;border:0;padding:0 .6rem}.source th{border:0;padding:0 .6rem;text-align:right;color:var(--faint);font-weight:400;width:1%}
-.source .code{width:1%}.source .notes{white-space:nowrap}mark{background:var(--mark);color:inherit}
+.source .notes{white-space:nowrap;width:1%}mark{background:var(--mark);color:inherit}
 .facts div{display:flex;flex-wrap:wrap;gap:0 1rem;padding:.2rem 0;border-top:1px solid var(--line)}dt{flex:0 0 7rem;color:var(--faint)}
 dd{flex:1 1 14rem;margin:0;min-width:0}ul.summary{list-style:none;display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;padding:0;margin:.3rem 0}
 .problem{border-left:4px solid var(--failed);padding:.2rem .8rem;margin:.8rem 0}.problem.warning{border-color:var(--canceled)}

@@ -37,10 +37,10 @@ export function annotatedSources(report: BuildReport): Html {
     const steps = stepsByLine(report.steps, index);
     const rows = linesOf(source.text).map((line, i) => {
       const notes = (steps.get(i + 1) ?? []).map(noteOf);
-      return html`<tr><th scope="row">${i + 1}</th><td class="code">${line}</td><td class="notes">${notes}</td></tr>`;
+      return html`<tr><th scope="row">${i + 1}</th><td class="notes">${notes}</td><td class="code">${line}</td></tr>`;
     });
     return html`<div class="scroll" tabindex="0"><table class="source"><caption>${source.name}</caption>
-<thead class="hidden"><tr><th scope="col">Line</th><th scope="col">Text</th><th scope="col">What became of it</th></tr></thead>
+<thead class="hidden"><tr><th scope="col">Line</th><th scope="col">What became of it</th><th scope="col">Text</th></tr></thead>
 <tbody>${rows}</tbody></table></div>`;
   })}`;
 }
