@@ -17,6 +17,8 @@ const MEMBERS =
 /** Mount points and files of a RUN that Debian's Buildah leaves behind. */
 const TRACES = /^(dev|proc|sys|run)\/( |$)|^etc\/(hostname|hosts|resolv\.conf) (0\d+ )?@\d+ ""$|^\. 0555 @\d+$/;
 
+const COMMAND_TIMEOUT_MS = 60_000;
+
 export class BuildahCases {
   readonly #rig: Rig;
   readonly #http: string;
@@ -107,6 +109,9 @@ export class BuildahCases {
       env: this.#rig.env,
       cwd: join(this.#rig.folder, 'work'),
       maxBuffer: 1 << 26,
+      // Two locked mounts of one cache make Debian's Buildah wait for itself.
+      timeout: COMMAND_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
     });
     return stdout.trim();
   }
