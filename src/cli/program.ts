@@ -64,7 +64,7 @@ export const COMMANDS: readonly Command[] = [
       option('-f,--file str FILE', 'its Containerfile, where several were built', { complete: 'file' }),
       option('--format str FORMAT', 'text or json', { choices: ['text', 'json'], default: 'text' }),
     ],
-    examples: ['why', 'why 4', 'why build.3', "why 'npm ci'", 'why --format json'],
+    examples: ['why', "why 'npm ci'", 'why --format json build.3'],
     load: async () => (await import('./commands/why.ts')).why,
   }),
   row({

@@ -6,7 +6,9 @@ import { decompress } from '../../src/archive/compression.ts';
 import { readTar } from '../../src/archive/tar-reader.ts';
 import { verified } from '../../src/archive/verify.ts';
 import { readContainerfile } from '../../src/build/containerfile.ts';
+import { why } from '../../src/build/why.ts';
 import { UsageError } from '../../src/cli/usage-error.ts';
+import { removeCache } from '../../src/container/cache-store.ts';
 import { requireContainer } from '../../src/container/container-store.ts';
 import { resolveSources } from '../../src/container/copy-source.ts';
 import type { Engine } from '../../src/container/engine.ts';
@@ -36,6 +38,7 @@ import { runEnvironment } from '../../src/run/environment.ts';
 import { parseImageName } from '../../src/spec/image-name.ts';
 import { parseReference } from '../../src/spec/reference.ts';
 import { parseStrictJson } from '../../src/spec/strict-json.ts';
+import { FileLock } from '../../src/sys/file-lock.ts';
 import { RootDirectory } from '../../src/sys/root-directory.ts';
 
 /** Makes the error by throwing or giving it. @param place an empty folder */
@@ -129,6 +132,22 @@ async function copyFrom(place: string, pattern: string): Promise<void> {
   using root = new RootDirectory(place);
   const patterns = ['# built', 'node_modules', 'dist'];
   await resolveSources({ root, patterns: [pattern], ignore: { patterns, name: '.dockerignore' } });
+}
+
+const CACHE = '0123456789ab'.padEnd(32, '0');
+const OTHER_CACHE = '0123ab'.padEnd(32, '0');
+
+/** A store of two caches, as far as the look-ups go. */
+function engineOfCaches(place: string): Engine {
+  const root = join(place, 'mounts');
+  for (const [name, namespace] of [
+    [CACHE, ''],
+    [OTHER_CACHE, 'ci'],
+  ] as const) {
+    mkdirSync(join(root, name), { recursive: true });
+    writeFileSync(join(root, `${name}.json`), JSON.stringify({ id: '/root/.npm', namespace }));
+  }
+  return { store: { paths: { cache: place } }, cwd: place } as unknown as Engine;
 }
 
 export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
@@ -289,6 +308,19 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
     readContainerfile({ files: [], contextDir: place, cwd: place, readStdin: () => '' }),
   'ignore.invalid': () => parseIgnoreFile({ name: '.dockerignore', text: 'node_modules\nlogs/[a-\n' }),
   'context.invalid': () => new BuilderError('context.invalid', 'the build context "./nowhere" does not exist'),
+  'cache.not-known': (place) => removeCache(engineOfCaches(place), '/root/.npn'),
+  'cache.ambiguous': (place) => removeCache(engineOfCaches(place), '/root/.npm'),
+  'cache.in-use': (place) => {
+    const engine = engineOfCaches(place);
+    using _held = FileLock.try(join(place, 'mounts', `${CACHE}.0.lock`), 'exclusive')!;
+    return removeCache(engine, CACHE);
+  },
+  'cache.damaged': () =>
+    new BuilderError(
+      'cache.damaged',
+      `the cache registry.example.org/app:cache promised the layer sha256:${ID}: it has 12 bytes, not 1204`,
+    ),
+  'build.not-known': (place) => why(engineOfCaches(place), {}),
   'build.failed': () =>
     new BuilderError(
       'build.failed',

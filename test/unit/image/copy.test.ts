@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -393,22 +393,25 @@ describe('places', () => {
   });
 
   it('no archive appears when nothing was completed, and none of its temporary files stays', async () => {
-    for (const scheme of ['oci-archive', 'docker-archive'] as const) {
-      const directory = fresh();
-      const file = join(directory, 'x.tar');
-      const before = readdirSync(process.env['TMPDIR'] || '/var/tmp').filter((name) =>
-        name.startsWith('slipway-'),
-      ).length;
-      {
-        await using archive = await openTransport(scheme, file, 'write');
-        const [d, content] = [...image.blobs][0]!;
-        await archive.push(d, bytesOf(content));
+    const asked = process.env['TMPDIR'];
+    const temporary = fresh();
+    mkdirSync(temporary, { recursive: true });
+    process.env['TMPDIR'] = temporary;
+    try {
+      for (const scheme of ['oci-archive', 'docker-archive'] as const) {
+        const file = join(fresh(), 'x.tar');
+        {
+          await using archive = await openTransport(scheme, file, 'write');
+          const [d, content] = [...image.blobs][0]!;
+          await archive.push(d, bytesOf(content));
+          assert.equal(readdirSync(temporary).length, 1);
+        }
+        assert.throws(() => readFileSync(file));
+        assert.deepEqual(readdirSync(temporary), []);
       }
-      assert.throws(() => readFileSync(file));
-      const rest = readdirSync(process.env['TMPDIR'] || '/var/tmp').filter((name) =>
-        name.startsWith('slipway-'),
-      ).length;
-      assert.ok(rest <= before);
+    } finally {
+      if (asked === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = asked;
     }
   });
 
