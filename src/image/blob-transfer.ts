@@ -1,7 +1,7 @@
 /** Moving single blobs between two places: skipped when there, mounted when near, else sent, again when it broke off. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { verified } from '../archive/verify.ts';
-import { pauseBefore } from '../registry/retry.ts';
+import { Patience, pauseBefore } from '../registry/retry.ts';
 import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import { type Emit, silent } from '../report/event.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -96,8 +96,10 @@ export class BlobTransfer {
   /** A stream cannot be rewound, so what broke off is opened again at the source. */
   async #send(d: Descriptor, label: string, open: () => Promise<Bytes>, signal: AbortSignal): Promise<void> {
     const policy = { retries: this.#o.retries ?? DEFAULT_RETRIES, delayMs: this.#o.retryDelayMs };
+    const patience = new Patience();
     for (let attempt = 0; ; attempt++) {
       signal.throwIfAborted();
+      patience.begin();
       try {
         const content = this.#counted(d.digest, label, d, await fromSource(open));
         return await atDestination(() => this.#to.push(d, content, { signal }), this.#named(d.digest));
@@ -105,7 +107,9 @@ export class BlobTransfer {
         const isPassing = isBuilderError(error) && error.facts['retryable'] === true;
         // The source has its own retries and resumes; when it gives up, so does the copy.
         if (!isPassing || error.facts['side'] !== 'destination' || attempt >= policy.retries) throw error;
-        await sleep(pauseBefore(attempt + 1, error, policy), undefined, { signal });
+        const pauseMs = pauseBefore(attempt + 1, error, policy);
+        if (patience.isOver(error, pauseMs)) throw error;
+        await sleep(pauseMs, undefined, { signal });
       }
     }
   }

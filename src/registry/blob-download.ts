@@ -7,7 +7,7 @@ import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Bytes } from '../spec/target.ts';
 import type { HttpResponse } from './http-exchange.ts';
-import { isRetryable, pause, pauseBefore } from './retry.ts';
+import { isRetryable, Patience, pause, pauseBefore } from './retry.ts';
 import type { RegistrySession } from './session.ts';
 
 /** A transfer that moved this much since it last broke counts as healthy: its failures start again at zero. */
@@ -85,8 +85,11 @@ async function* stream(download: BlobDownload, first: HttpResponse): Bytes {
   let position = 0;
   let failures = 0;
   let brokenAt = 0;
+  let renewedAt = 0;
+  const patience = new Patience();
   for (;;) {
     let skip = response.status === 206 ? 0 : position;
+    patience.begin();
     try {
       for await (const chunk of response.body) {
         const fresh = skip === 0 ? chunk : chunk.subarray(skip);
@@ -95,6 +98,10 @@ async function* stream(download: BlobDownload, first: HttpResponse): Bytes {
         // One byte too many is enough to know.
         if (position + fresh.length > blob.size) throw mismatch(download, `it is longer than ${blob.size} bytes`);
         position += fresh.length;
+        if (position - renewedAt >= PROGRESS_BYTES) {
+          renewedAt = position;
+          patience.renew();
+        }
         yield fresh;
       }
       if (position === blob.size) return;
@@ -105,7 +112,9 @@ async function* stream(download: BlobDownload, first: HttpResponse): Bytes {
       failures = position - brokenAt >= PROGRESS_BYTES ? 1 : failures + 1;
       brokenAt = position;
       if (failures > session.retryPolicy.retries) throw error;
-      await pause(pauseBefore(failures, error, session.retryPolicy), signal);
+      const pauseMs = pauseBefore(failures, error, session.retryPolicy);
+      if (patience.isOver(error, pauseMs)) throw error;
+      await pause(pauseMs, signal);
     }
     response = await request(download, position);
   }

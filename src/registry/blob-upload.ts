@@ -12,7 +12,7 @@ import type { Bytes } from '../spec/target.ts';
 import { readBounded } from './bounded-body.ts';
 import type { HttpResponse } from './http-exchange.ts';
 import { followable } from './private-address.ts';
-import { isRetryable, pause, pauseBefore, withRetry } from './retry.ts';
+import { isRetryable, Patience, pause, pauseBefore, withRetry } from './retry.ts';
 import type { RegistrySession } from './session.ts';
 
 /** Blobs up to this size are sent from memory. */
@@ -160,7 +160,9 @@ async function sendChunk(
   const policy = session.retryPolicy;
   let at = place;
   let sent = 0;
+  const patience = new Patience();
   for (let failures = 0; ; ) {
+    patience.begin();
     try {
       const response = await session.request({
         purpose: `upload to ${session.registry}/${repository}`,
@@ -180,7 +182,9 @@ async function sendChunk(
     } catch (error) {
       failures += 1;
       if (!isRetryable(error) || failures > policy.retries) throw error;
-      await pause(pauseBefore(failures, error, policy), upload.signal);
+      const pauseMs = pauseBefore(failures, error, policy);
+      if (patience.isOver(error, pauseMs)) throw error;
+      await pause(pauseMs, upload.signal);
       const status = await uploadStatus(upload, at);
       at = status.place;
       sent = status.received - offset;

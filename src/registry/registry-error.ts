@@ -79,7 +79,12 @@ export function errorOfConnection(attempt: Attempt, cause: unknown, retryable: b
     {
       cause,
       ...(hint === undefined ? {} : { hint }),
-      facts: { method: attempt.method, url: redactUrl(attempt.url), retryable },
+      facts: {
+        method: attempt.method,
+        url: redactUrl(attempt.url),
+        retryable,
+        ...((cause as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT' ? { standstill: true } : {}),
+      },
     },
   );
 }

@@ -17,6 +17,8 @@ export const DEFAULT_RETRIES = 3;
 const FIRST_DELAY_MS = 1000;
 /** Also the most that a `Retry-After` header can ask for: a server must not be able to hang a build. */
 const MAX_DELAY_MS = 60_000;
+/** A minute that was asked for, or two standstills of half a minute, and what is lost between them. */
+const PATIENCE_MS = 65_000;
 
 /** Statuses of a registry that is busy or restarting. 408 is a timeout on its side. */
 const PASSING_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
@@ -60,15 +62,54 @@ export function pauseBefore(attempt: number, error: unknown, policy: RetryPolicy
   return Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS) * (0.5 + random() / 2);
 }
 
+/**
+ * How long a server may keep us waiting in all, whatever the number of attempts: a registry that accepts connections
+ * and says nothing, or that asks for a minute each time, ends after about one minute without progress.
+ */
+export class Patience {
+  readonly #now: () => number;
+  #startedAt: number;
+  #attemptAt: number;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#startedAt = now();
+    this.#attemptAt = this.#startedAt;
+  }
+
+  /** Something arrived: the minute begins anew. */
+  renew(): void {
+    this.#startedAt = this.#now();
+  }
+
+  /** An attempt begins. */
+  begin(): void {
+    this.#attemptAt = this.#now();
+  }
+
+  /** Whether to give up rather than pause and attempt what took as long as the last attempt did. */
+  isOver(error: unknown, pauseMs: number): boolean {
+    if (!isBuilderError(error)) return false;
+    const { standstill, retryAfterMs: asked } = error.facts;
+    if (standstill !== true && typeof asked !== 'number') return false;
+    const now = this.#now();
+    return now - this.#startedAt + pauseMs + (now - this.#attemptAt) > PATIENCE_MS;
+  }
+}
+
 /** Runs `action` until it succeeds, fails for good, or the attempts are used up; the last error is thrown. */
 export async function withRetry<T>(policy: RetryPolicy, action: (attempt: number) => Promise<T>): Promise<T> {
+  const patience = new Patience();
   for (let attempt = 0; ; attempt++) {
     policy.signal?.throwIfAborted();
+    patience.begin();
     try {
       return await action(attempt);
     } catch (error) {
       if (attempt >= policy.retries || !isRetryable(error)) throw error;
-      await pause(pauseBefore(attempt + 1, error, policy), policy.signal);
+      const pauseMs = pauseBefore(attempt + 1, error, policy);
+      if (patience.isOver(error, pauseMs)) throw error;
+      await pause(pauseMs, policy.signal);
     }
   }
 }

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { parseChallenges } from '../../../src/registry/challenge.ts';
 import { isPrivateHost } from '../../../src/registry/private-address.ts';
 import { proxyFor } from '../../../src/registry/proxy.ts';
-import { pauseBefore, retryAfterMs } from '../../../src/registry/retry.ts';
+import { Patience, pauseBefore, retryAfterMs } from '../../../src/registry/retry.ts';
+import { BuilderError } from '../../../src/report/builder-error.ts';
 
 describe('isPrivateHost', () => {
   const hostOf = (url: string): string => new URL(url).hostname;
@@ -130,5 +131,26 @@ describe('waiting', () => {
       60_000,
     );
     assert.equal(pauseBefore(3, undefined, { retries: 3, delayMs: 7 }), 7);
+  });
+
+  /** Seconds until a server is given up that fails this way, each attempt taking so long. */
+  function endured(facts: Record<string, boolean | number>, attemptMs: number, pauseMs: number): number {
+    let now = 0;
+    const patience = new Patience(() => now);
+    const error = new BuilderError('registry.request-failed', 'x', { facts });
+    for (let attempt = 0; attempt < 100; attempt++) {
+      patience.begin();
+      now += attemptMs;
+      if (patience.isOver(error, pauseMs)) return now / 1000;
+      now += pauseMs;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  it('F23 a server that says nothing, or asks for a minute again and again, is given up after one', () => {
+    assert.equal(endured({ standstill: true }, 30_000, 1000), 61);
+    assert.equal(endured({ standstill: true }, 40_000, 1000), 40);
+    assert.equal(endured({ retryAfterMs: 60_000 }, 100, 60_000), 60.2);
+    assert.equal(endured({ status: 503 }, 100, 1000), Number.POSITIVE_INFINITY);
   });
 });
