@@ -123,7 +123,13 @@ class Stage {
       return { mounts: [{ type: 'bind', source, target, readOnly: true }], env: [] };
     }
     // Writes never reach the source: they go to a copy, or to a layer, that is thrown away.
-    const isDirectory = statSync(source).isDirectory();
+    const stat = statSync(source);
+    const isDirectory = stat.isDirectory();
+    // Opening a FIFO waits for somebody to write to it.
+    if (!isDirectory && !stat.isFile()) {
+      const message = `cannot mount ${JSON.stringify(m.source)} for writing: it is neither a file nor a directory`;
+      throw new BuilderError('copy.invalid', message, { span: m.span });
+    }
     if (isDirectory && this.#engine.snapshots.driver !== 'vfs') {
       return { mounts: [{ type: 'overlay', source, target }], env: [] };
     }

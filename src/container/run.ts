@@ -1,5 +1,5 @@
 /** `run`: a command in a working container. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fragmentOf } from '../dockerfile/fragment.ts';
 import type { ResolvedMount } from '../dockerfile/run-mount.ts';
 import { resolveMount, scanMount } from '../dockerfile/run-mount.ts';
@@ -38,7 +38,8 @@ export async function run(
   await using rootfs = await openRootfs(engine, container);
   await prepared;
   const execution = container.config.config ?? {};
-  const cwd = o.cwd ?? (execution.WorkingDir || '/');
+  // An image may name a relative one, which starts at the root.
+  const cwd = o.cwd ?? resolve('/', execution.WorkingDir ?? '');
   await using staged = await stageRunMounts(engine, o, cwd);
   const status = await runProcess(engine, {
     rootPath: rootfs.path,

@@ -1,5 +1,6 @@
 /** RUN into a concrete step: the three heredoc forms, the environment, the mounts. */
 import { NON_ENVIRONMENT_ARGS, PROXY_ARGS } from './build-args.ts';
+import { joinWorkdir } from './config-edit.ts';
 import { runHistory } from './created-by.ts';
 import type { Scope } from './evaluation-scope.ts';
 import { type Heredoc, heredocText, parseHeredocWord } from './heredoc.ts';
@@ -30,7 +31,7 @@ export function evaluateRun(instruction: RunInstruction, scope: Scope): RunStep 
   const shell = shellOf(state);
   const { argv, script } = commandOf(instruction, shell);
   const config = state.config.config ?? {};
-  const workdir = config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir;
+  const workdir = joinWorkdir(config.WorkingDir, '');
   const args = visibleArgs(state);
   const mounts = evaluateMounts(instruction.mounts, workdir, scope);
   const historyShell = instruction.command.form === 'exec' ? DEFAULT_SHELL : shell;

@@ -177,6 +177,10 @@ export class RootDirectory implements Disposable {
       }
       // A dangling link names the directory to make; following it inside the root keeps the promise of containment.
       const resolved = this.#resolveDangling(here);
+      const above = splitPath(resolved).slice(0, -1);
+      if (resolved !== here && this.stat(joinPath(above), true) === undefined) {
+        this.makeDirectories(joinPath(above), mode, made);
+      }
       const { fd, name } = this.openParent(resolved);
       try {
         mkdirat(fd, name, mode);
