@@ -10,6 +10,7 @@ import type { LayerInsightOptions } from './container/layer-insight.ts';
 import type { CreateListOptions } from './container/list-verbs.ts';
 import { requireNamespace } from './container/namespace.ts';
 import type { RememberedStep } from './container/remembered-steps.ts';
+import type { TreeChange, TreeDiffOptions } from './container/tree-diff.ts';
 import type {
   BuilderOptions,
   BuildOptions,
@@ -36,6 +37,8 @@ import type {
 } from './container/verb-options.ts';
 import type { WorkingContainer } from './container/working-container.ts';
 import type { CheckReport } from './dockerfile/lint/check.ts';
+import type { HistoryStep } from './image/image-history.ts';
+import type { DescribeOptions } from './image/place/describe-image.ts';
 import type { ImageInsight } from './insight/image-insight.ts';
 import { silent } from './report/event.ts';
 import type { BuildExplanation } from './report/explanation.ts';
@@ -129,6 +132,10 @@ export interface Builder extends AsyncDisposable {
   ): Promise<CacheSummary>;
   /** Steps that builds with `layers` left behind, the latest used first. */
   rememberedSteps(): Promise<readonly RememberedStep[]>;
+  /** How an image came to be, newest step first; with a transport (`docker://…`) one elsewhere, which is not pulled. */
+  history(image: string, o?: DescribeOptions): Promise<readonly HistoryStep[]>;
+  /** Files that differ between two images or containers; with one name, from what it stands on. */
+  diff(before: string, after?: string, o?: TreeDiffOptions): Promise<readonly TreeChange[]>;
   info(): Promise<InfoReport>;
 }
 
@@ -277,6 +284,12 @@ function builderOn(engine: Engine): Builder {
       return (await import('./container/cache-store.ts')).importCacheMount(engine, cache, tar);
     },
     rememberedSteps: async () => (await import('./container/remembered-steps.ts')).listSteps(engine),
+    history: async (image, options) =>
+      (await import('./container/image-history.ts')).imageHistory(engine, image, options),
+    diff: async (before, after, options) => {
+      await requireNamespace(engine);
+      return (await import('./container/tree-diff.ts')).treeDiff(engine, before, after, options);
+    },
     info: async () => (await import('./container/info.ts')).info(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };

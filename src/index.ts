@@ -12,6 +12,7 @@ export type { CachePruneOptions, CacheSummary, PrunedCaches } from './container/
 export type { LayerInsightOptions } from './container/layer-insight.ts';
 export type { CreateListOptions } from './container/list-verbs.ts';
 export type { RememberedStep } from './container/remembered-steps.ts';
+export type { TreeChange, TreeDiffOptions } from './container/tree-diff.ts';
 export type {
   BuilderOptions,
   BuildOptions,
@@ -58,6 +59,7 @@ export {
   type TargetOutline,
 } from './dockerfile-queries.ts';
 export { type HostCheck, type HostReport, hostReport } from './host-report.ts';
+export type { HistoryStep } from './image/image-history.ts';
 export {
   type CopyBetweenOptions,
   copyImage,

@@ -10,6 +10,8 @@ import { BUILD_FLAGS, CHECK_FLAGS } from './flags/build-flags.ts';
 import { ADD_FLAGS, COMMIT_FLAGS, CONFIG_FLAGS, COPY_FLAGS, FROM_FLAGS, RUN_FLAGS } from './flags/container-flags.ts';
 import {
   CONTAINERS_FLAGS,
+  DIFF_FLAGS,
+  HISTORY_FLAGS,
   IMAGES_FLAGS,
   INSPECT_FLAGS,
   LOGIN_FLAGS,
@@ -200,6 +202,32 @@ export const COMMANDS: readonly Command[] = [
     options: INSPECT_FLAGS,
     examples: ['inspect work', "inspect -t image -f '{{.OCIv1.Config.Cmd}}' alpine", 'inspect --layers app'],
     load: async () => (await import('./commands/inspect.ts')).inspect,
+  }),
+  row({
+    name: 'history',
+    summary: 'Show how an image came to be',
+    usage: 'IMAGE',
+    description:
+      'Prints a line for every step, the newest first. IMAGE is one of the store, or with a transport (docker://…) one ' +
+      'elsewhere, which is not pulled.',
+    positionals: { ...refuse(1, 1, 'an image must be named', TOO_MANY), complete: 'image' },
+    interspersed: true,
+    options: HISTORY_FLAGS,
+    examples: ['history app', "history --format '{{.Size}} {{.CreatedBy}}' app", 'history docker://debian:12'],
+    load: async () => (await import('./commands/history.ts')).history,
+  }),
+  row({
+    name: 'diff',
+    summary: 'Show the files in which images or containers differ',
+    usage: 'BEFORE [AFTER]',
+    description:
+      'Prints a line for every file: A for added, C for changed, D for deleted. Names are those of working containers ' +
+      'or images. With one name a container is compared with its image, and an image with the layers below its last.',
+    positionals: { ...refuse(1, 2, 'an image or container must be named', TOO_MANY), complete: 'container' },
+    interspersed: true,
+    options: DIFF_FLAGS,
+    examples: ['diff work', 'diff --size app:1 app:2', 'diff --json app'],
+    load: async () => (await import('./commands/diff.ts')).diff,
   }),
   row({
     name: 'tag',

@@ -17,6 +17,8 @@ export interface TimeRule {
   readonly mtime?: Timestamp | undefined;
   /** No entry gets a later mtime than this. */
   readonly clampMtime?: Timestamp | undefined;
+  /** A file that differs in nothing but its mtime did not change. */
+  readonly ignoreMtime?: boolean | undefined;
 }
 
 /** The mtime an entry gets. */
@@ -25,8 +27,9 @@ export function effectiveTime(mtime: Timestamp, rule: TimeRule): Timestamp {
   return rule.clampMtime !== undefined && isAfter(mtime, rule.clampMtime) ? rule.clampMtime : mtime;
 }
 
+/** `before`: what the name stood for in the lower tree; undefined for a new name. */
 export type LayerChange =
-  | { readonly kind: 'removed'; readonly path: ByteString }
+  | { readonly kind: 'removed'; readonly path: ByteString; readonly before: FileStat | undefined }
   | {
       readonly kind: 'entry';
       readonly path: ByteString;
@@ -34,6 +37,7 @@ export type LayerChange =
       readonly name: Buffer;
       /** undefined: not looked at yet, because there was nothing to compare with. */
       readonly xattrs: Xattrs | undefined;
+      readonly before: FileStat | undefined;
     }
   /** A further name of `target`; `toUnchanged` when that is a file of the lower tree, which has its own times. */
   | {
@@ -42,6 +46,7 @@ export type LayerChange =
       readonly at: NonNullable<Candidate['now']>;
       readonly target: ByteString;
       readonly toUnchanged: boolean;
+      readonly before: FileStat | undefined;
     };
 
 /** Names of one file: the first of them, and the first that did not change. */
@@ -82,28 +87,30 @@ export class LayerChanges implements Disposable {
     const candidate = this.#walk.next();
     if (candidate === undefined) return undefined;
     const { path, name, now } = candidate;
-    if (now === undefined) return { kind: 'removed', path };
+    const before = candidate.before?.stat;
+    if (now === undefined) return { kind: 'removed', path, before };
     if (this.#isUntouched(candidate)) return 'same';
     if (typeOf(now.stat) !== S_IFDIR && now.stat.nlink > 1) return this.#linked(candidate, now);
     const xattrs = candidate.before === undefined ? undefined : layerXattrs(now.dirFd, name);
     if (xattrs !== undefined && this.#isSame(candidate, xattrs)) return 'same';
-    return { kind: 'entry', path, at: now, name, xattrs };
+    return { kind: 'entry', path, at: now, name, xattrs, before };
   }
 
   #linked(candidate: Candidate, now: NonNullable<Candidate['now']>): LayerChange | 'same' {
     const { path, name } = candidate;
+    const before = candidate.before?.stat;
     this.#groups ??= this.#findGroups();
     const group = this.#groups.get(groupKey(now.stat));
     if (group?.anchor !== undefined) {
       const { anchor } = group;
       const joined = candidate.before === undefined || candidate.before.stat.ino !== anchor.lowerIno;
       if (path === anchor.path || (group.unchanged.has(path) && !joined)) return 'same';
-      return { kind: 'link', path, at: now, target: anchor.path, toUnchanged: true };
+      return { kind: 'link', path, at: now, target: anchor.path, toUnchanged: true, before };
     }
     if (group === undefined || group.first === path) {
-      return { kind: 'entry', path, at: now, name, xattrs: undefined };
+      return { kind: 'entry', path, at: now, name, xattrs: undefined, before };
     }
-    return { kind: 'link', path, at: now, target: group.first, toUnchanged: false };
+    return { kind: 'link', path, at: now, target: group.first, toUnchanged: false, before };
   }
 
   /** Looks through the whole tree once for files with several names. */
@@ -138,7 +145,7 @@ export class LayerChanges implements Disposable {
     const a = now.stat;
     const b = before.stat;
     if (a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid) return false;
-    const sameMtime = sameTime(a.mtime, b.mtime);
+    const sameMtime = this.#times.ignoreMtime === true || sameTime(a.mtime, b.mtime);
     if (!sameMtime && !sameTime(effectiveTime(a.mtime, this.#times), b.mtime)) return false;
     if (!sameXattrs(xattrs, layerXattrs(before.dirFd, name))) return false;
     if (!this.#isSameContent(candidate, a, b)) return false;

@@ -1,14 +1,14 @@
 /** `image copy`, `image inspect`, `image delete`, `image list-tags`. The store is not opened. */
 import { writeFile } from 'node:fs/promises';
-import type { CopyBetweenOptions, PlaceOptions } from '../../index.ts';
+import type { CopyBetweenOptions } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
 import { compressionOptions } from '../image-options.ts';
 import { goJson } from '../output/go-json.ts';
 import { compileTemplate } from '../output/go-template.ts';
 import { fromJson } from '../output/go-value.ts';
-import { platformList, platformOption, registryOptions, sideOptions } from '../registry-options.ts';
-import { storeOptions } from '../run-program.ts';
+import { placeOptions } from '../place-options.ts';
+import { platformList, platformOption, sideOptions } from '../registry-options.ts';
 import { UsageError } from '../usage-error.ts';
 import { pushFormat } from './push.ts';
 
@@ -45,11 +45,6 @@ async function copyOptions(c: CommandContext): Promise<CopyBetweenOptions> {
     ...(flags.on('all') ? { platforms: 'all' } : platforms.length > 0 ? { platforms } : {}),
     ...(tags === undefined ? {} : { additionalTags: tags }),
   };
-}
-
-async function placeOptions(c: CommandContext): Promise<PlaceOptions> {
-  const { registriesConf, registriesConfDir } = storeOptions(c);
-  return { ...(await registryOptions(c)), registriesConf, registriesConfDir, env: c.env, signal: c.signal };
 }
 
 export async function inspect(c: CommandContext): Promise<number> {

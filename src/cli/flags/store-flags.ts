@@ -78,6 +78,24 @@ export const PUSH_FLAGS: readonly Option[] = [
   ...refused('use `slipway rmi` or `slipway manifest rm` afterwards', '--rm|--purge bool'),
 ];
 
+export const HISTORY_FLAGS: readonly Option[] = [
+  option('-H,--human bool', 'ages and sizes in words', { default: 'true' }),
+  option('--no-trunc bool', 'whole ids and commands'),
+  option('-q,--quiet bool', 'ids only'),
+  option('--json bool', 'JSON'),
+  option('--format str TEMPLATE', 'json, or a Go template for each step'),
+  ...PLATFORM_FLAGS,
+  ...REGISTRY_FLAGS,
+  ...RETRY_FLAGS,
+];
+
+export const DIFF_FLAGS: readonly Option[] = [
+  option('-s,--size bool', 'how much larger or smaller files are'),
+  option('--ignore-times bool', 'leave out what differs in its time alone'),
+  option('--json bool', 'JSON'),
+  option('--format str FORMAT', 'json'),
+];
+
 export const LOGIN_FLAGS: readonly Option[] = [
   option('-u,--username str NAME', 'user'),
   option('-p,--password str TEXT', 'password'),

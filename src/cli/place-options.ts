@@ -1,0 +1,10 @@
+/** From flags to how places are reached where no store stands in between. */
+import type { PlaceOptions } from '../index.ts';
+import type { CommandContext } from './command.ts';
+import { registryOptions } from './registry-options.ts';
+import { storeOptions } from './run-program.ts';
+
+export async function placeOptions(c: CommandContext): Promise<PlaceOptions> {
+  const { registriesConf, registriesConfDir } = storeOptions(c);
+  return { ...(await registryOptions(c)), registriesConf, registriesConfDir, env: c.env, signal: c.signal };
+}
