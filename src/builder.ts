@@ -46,6 +46,7 @@ import type { Digest } from './spec/digest.ts';
 import type { ImageIndex } from './spec/manifest.ts';
 import type { ExitStatus } from './spec/process-spec.ts';
 import { defaultStoreRoots } from './store/store-paths.ts';
+import { callerUid } from './sys/host.ts';
 
 /** The verbs. Containers are named by name or id (or an unambiguous beginning of it), images by name, id or digest. */
 export interface Builder extends AsyncDisposable {
@@ -152,8 +153,8 @@ export interface ListChange {
  */
 export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
   const env = o.env ?? process.env;
-  const callerUid = Number(env['SLIPWAY_ROOTLESS_UID'] ?? process.getuid?.() ?? 0);
-  const defaults = defaultStoreRoots(env, callerUid);
+  const uid = callerUid(env);
+  const defaults = defaultStoreRoots(env, uid);
   const engine = await openEngine({
     root: resolve(o.root ?? defaults.root),
     runroot: resolve(o.runroot ?? defaults.runroot),
@@ -162,7 +163,7 @@ export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
     env,
     cwd: o.cwd ?? process.cwd(),
     signal: o.signal,
-    callerUid,
+    callerUid: uid,
     registriesConf: o.registriesConf,
     registriesConfDir: o.registriesConfDir,
   });

@@ -6,7 +6,12 @@ import type { Engine } from './engine.ts';
 
 /** The registry configuration of this machine and user. @throws `usage.invalid` naming file, line and key */
 export function registriesConf(engine: Engine): RegistriesConf {
-  return loadRegistriesConf({ path: engine.registriesConf, dir: engine.registriesConfDir, env: engine.env });
+  return loadRegistriesConf({
+    path: engine.registriesConf,
+    dir: engine.registriesConfDir,
+    env: engine.env,
+    uid: engine.callerUid,
+  });
 }
 
 /** Full names a short name may mean, aliases first, as the local store is searched by; empty when there is none. */

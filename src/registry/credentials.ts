@@ -6,6 +6,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
+import { callerUid } from '../sys/host.ts';
 import { type AuthEntry, type AuthFile, readAuthFile, updateAuthFile } from './auth-file.ts';
 import type { Credentials } from './credential.ts';
 import { askHelper, eraseFromHelper, listHelper, storeInHelper } from './credential-helper.ts';
@@ -52,7 +53,7 @@ function candidateFiles(o: CredentialOptions): readonly Candidate[] {
   ].map((path) => ({ path, isRequired: false }));
 }
 
-function runtimeAuthFile(env: Environment, uid = process.getuid?.() ?? 0): string {
+function runtimeAuthFile(env: Environment, uid = callerUid(env)): string {
   if (env['XDG_RUNTIME_DIR']) return join(env['XDG_RUNTIME_DIR'], 'containers/auth.json');
   return `/run/containers/${uid}/auth.json`;
 }

@@ -3,11 +3,10 @@
  * without TLS. The first main file found counts whole, then the drop-ins in order of their file names.
  * @see containers-registries.conf(5), containers-registries.conf.d(5)
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { parse, TomlError } from 'smol-toml';
+import { readFileSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
+import { readToml, type TomlTable } from '../spec/toml-table.ts';
+import { findConfigFiles } from '../sys/config-files.ts';
 import type { Environment } from './proxy.ts';
 
 export type MirrorUse = 'all' | 'digest-only' | 'tag-only';
@@ -66,47 +65,21 @@ export interface RegistriesConfOptions {
   /** Directory of drop-ins given by the user, instead of the usual ones. */
   readonly dir?: string | undefined;
   readonly env?: Environment | undefined;
+  /** Of the caller, outside any user namespace: there are drop-ins for some users only. */
+  readonly uid?: number | undefined;
 }
 
 /** Reads the configuration of this machine and user. @throws `usage.invalid` naming file, line and key */
 export function loadRegistriesConf(o: RegistriesConfOptions = {}): RegistriesConf {
   const env = o.env ?? process.env;
-  const config = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
-  const places = [join(config, 'containers'), '/etc/containers', '/usr/share/containers'];
-  const forced = o.path ?? env['CONTAINERS_REGISTRIES_CONF'];
-  const files: RegistriesConfFile[] = [];
-  if (forced !== undefined && forced !== '') {
-    files.push(readConf(forced) ?? fail(forced, 'it does not exist'));
-  } else {
-    const main = places.map((place) => readConf(join(place, 'registries.conf'))).find((file) => file !== undefined);
-    if (main !== undefined) files.push(main);
-  }
-  // A main file named by the user stands alone unless a directory was named too.
-  const isAlone = forced !== undefined && forced !== '' && o.dir === undefined;
-  const directories = o.dir !== undefined ? [o.dir] : places.map((place) => join(place, 'registries.conf.d'));
-  if (!isAlone) for (const path of dropIns(directories)) files.push(readConf(path) ?? fail(path, 'it vanished'));
-  const override = env['CONTAINERS_REGISTRIES_CONF_OVERRIDE'];
-  if (override) files.push(readConf(override) ?? fail(override, 'it does not exist'));
+  const found = findConfigFiles('registries.conf', {
+    env,
+    ...(o.path === undefined ? {} : { path: o.path }),
+    ...(o.dir === undefined ? {} : { dir: o.dir }),
+    ...(o.uid === undefined ? {} : { uid: o.uid }),
+  });
+  const files = found.map((path) => readConf(path) ?? fail(path, 'it does not exist'));
   return files.reduce(merge, EMPTY_REGISTRIES_CONF);
-}
-
-/** Drop-ins by file name; the same name in a nearer directory hides the others. */
-function dropIns(directories: readonly string[]): readonly string[] {
-  const byName = new Map<string, string>();
-  for (const directory of directories) {
-    for (const name of namesIn(directory)) {
-      if (name.endsWith('.conf') && !byName.has(name)) byName.set(name, join(directory, name));
-    }
-  }
-  return [...byName.keys()].sort().map((name) => byName.get(name)!);
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return [];
-  }
 }
 
 function readConf(path: string): RegistriesConfFile | undefined {
@@ -131,28 +104,18 @@ function merge(before: RegistriesConf, file: RegistriesConfFile): RegistriesConf
   };
 }
 
-function fail(file: string, why: string, cause?: unknown): never {
-  throw new BuilderError('usage.invalid', `the registry configuration ${file} cannot be used: ${why}`, { cause });
-}
+const WHAT = 'registry configuration';
 
-type Table = Readonly<Record<string, unknown>>;
+function fail(file: string, why: string, cause?: unknown): never {
+  throw new BuilderError('usage.invalid', `the ${WHAT} ${file} cannot be used: ${why}`, { cause });
+}
 
 /** Reads one file's text. @throws `usage.invalid` naming file, line or key */
 export function parseRegistriesConf(text: string, file: string): RegistriesConfFile {
-  let table: Table;
-  try {
-    table = parse(text);
-  } catch (cause) {
-    const line = cause instanceof TomlError ? cause.line : 0;
-    return fail(
-      `${file}:${line}`,
-      cause instanceof TomlError ? cause.message.split('\n')[0]! : 'it is not TOML',
-      cause,
-    );
+  const read = readToml(text, file, WHAT);
+  if (read.has('registries')) {
+    return read.fail('registries', 'this section is of version 1, which is no longer read');
   }
-  const read = new TableReader(file, '', table);
-  if (isOldFormat(table))
-    return fail(file, '[registries.search] and its siblings are of version 1, which is no longer read');
   const searchRegistries = read.strings('unqualified-search-registries');
   const shortNameMode = read.oneOf('short-name-mode', ['enforcing', 'permissive', 'disabled']);
   const credentialHelpers = read.strings('credential-helpers');
@@ -165,12 +128,7 @@ export function parseRegistriesConf(text: string, file: string): RegistriesConfF
   };
 }
 
-function isOldFormat(table: Table): boolean {
-  const registries = table['registries'];
-  return typeof registries === 'object' && registries !== null && !Array.isArray(registries);
-}
-
-function readAliases(read: TableReader, file: string): ReadonlyMap<string, Alias> {
+function readAliases(read: TomlTable, file: string): ReadonlyMap<string, Alias> {
   const aliases = read.table('aliases');
   return new Map(
     aliases.keys().map((name) => {
@@ -180,7 +138,7 @@ function readAliases(read: TableReader, file: string): ReadonlyMap<string, Alias
   );
 }
 
-function readEntry(read: TableReader): RegistryEntry {
+function readEntry(read: TomlTable): RegistryEntry {
   const location = read.string('location');
   const prefix = read.string('prefix') ?? location;
   if (prefix === undefined || prefix === '') return read.fail('prefix', 'neither a prefix nor a location is given');
@@ -203,65 +161,4 @@ function readEntry(read: TableReader): RegistryEntry {
 
 function trimmed(location: string): string {
   return location.replace(/\/+$/, '');
-}
-
-/** Typed access to a table; every complaint names file and key. */
-class TableReader {
-  readonly #file: string;
-  readonly #path: string;
-  readonly #table: Table;
-
-  constructor(file: string, path: string, table: Table) {
-    this.#file = file;
-    this.#path = path;
-    this.#table = table;
-  }
-
-  fail(key: string, why: string): never {
-    return fail(this.#file, `key ${this.#path}${key}: ${why}`);
-  }
-
-  keys(): string[] {
-    return Object.keys(this.#table);
-  }
-
-  string(key: string): string | undefined {
-    const value = this.#table[key];
-    if (value === undefined || typeof value === 'string') return value;
-    return this.fail(key, 'expected a string');
-  }
-
-  boolean(key: string): boolean | undefined {
-    const value = this.#table[key];
-    if (value === undefined || typeof value === 'boolean') return value;
-    return this.fail(key, 'expected true or false');
-  }
-
-  strings(key: string): readonly string[] | undefined {
-    const value = this.#table[key];
-    if (value === undefined) return undefined;
-    if (Array.isArray(value) && value.every((element) => typeof element === 'string')) return value;
-    return this.fail(key, 'expected a list of strings');
-  }
-
-  oneOf<T extends string>(key: string, allowed: readonly T[]): T | undefined {
-    const value = this.string(key);
-    if (value === undefined || value === '') return undefined;
-    return allowed.find((word) => word === value) ?? this.fail(key, `expected one of ${allowed.join(', ')}`);
-  }
-
-  table(key: string): TableReader {
-    const value = this.#table[key] ?? {};
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return this.fail(key, 'expected a table');
-    return new TableReader(this.#file, `${this.#path}${key}.`, value as Table);
-  }
-
-  tables(key: string): readonly TableReader[] {
-    const value = this.#table[key] ?? [];
-    if (!Array.isArray(value)) return this.fail(key, `expected [[${key}]]`);
-    return value.map((element: unknown, i) => {
-      if (typeof element !== 'object' || element === null) return this.fail(`${key}[${i}]`, 'expected a table');
-      return new TableReader(this.#file, `${this.#path}${key}[${i}].`, element as Table);
-    });
-  }
 }

@@ -15,3 +15,8 @@ export function findProgram(name: string): string | undefined {
   }
   return undefined;
 }
+
+/** Id of the user who started this program, outside any user namespace it entered. */
+export function callerUid(env: Readonly<Record<string, string | undefined>>): number {
+  return Number(env['SLIPWAY_ROOTLESS_UID'] ?? process.getuid?.() ?? 0);
+}

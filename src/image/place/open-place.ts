@@ -4,6 +4,7 @@ import type { RepositoryOptions } from '../../registry/repository.ts';
 import { BuilderError } from '../../report/builder-error.ts';
 import { type ImageName, parseImageName, TRANSPORTS, type TransportName } from '../../spec/image-name.ts';
 import type { Cancellable } from '../../spec/target.ts';
+import { callerUid } from '../../sys/host.ts';
 import { openTransport } from '../transport/open-transport.ts';
 import type { OpenTarget } from '../transport/transport.ts';
 
@@ -42,7 +43,7 @@ export function openPlace(name: PlaceName, access: 'read' | 'write', o: PlaceOpt
   const registry: RepositoryOptions = { env, tlsVerify, certDir, authfile, creds, retries, retryDelayMs };
   return openTransport(name.transport, name.location, access, {
     registry,
-    registriesConf: loadRegistriesConf({ path: o.registriesConf, dir: o.registriesConfDir, env }),
+    registriesConf: loadRegistriesConf({ path: o.registriesConf, dir: o.registriesConfDir, env, uid: callerUid(env) }),
     ...(signal === undefined ? {} : { signal }),
   });
 }

@@ -133,11 +133,14 @@ describe('malformed files', () => {
     ['a = ', /test\.conf:1/],
     ['x = 1\ny = [', /test\.conf:2/],
     ['unqualified-search-registries = "docker.io"', /key unqualified-search-registries: expected a list of strings/],
-    ['[[registry]]\ninsecure = true', /key registry\[0\]\.prefix/],
-    ['[[registry]]\nlocation = "a"\ninsecure = "yes"', /key registry\[0\]\.insecure: expected true or false/],
+    ['[[registry]]\ninsecure = true', /test\.conf:1 .*key registry\[0\]\.prefix/],
+    [
+      '[[registry]]\nlocation = "a"\ninsecure = "yes"',
+      /test\.conf:3 .*key registry\[0\]\.insecure: expected true or false/,
+    ],
     [
       '[[registry]]\nlocation = "a"\n[[registry.mirror]]\ninsecure = true',
-      /key registry\[0\]\.mirror\[0\]\.location: it is missing/,
+      /test\.conf:3 .*key registry\[0\]\.mirror\[0\]\.location: it is missing/,
     ],
     ['[[registry]]\nprefix = "a*b"', /wildcard/],
     ['short-name-mode = "maybe"', /expected one of enforcing, permissive, disabled/],
