@@ -112,11 +112,11 @@ describe('history and diff', {
           emptyLayer: boolean;
         }[];
         assert.deepEqual(
-          steps.slice(0, 3).map(({ createdBy, emptyLayer }) => [/RUN|ENV|mkdir/.exec(createdBy)?.[0], emptyLayer]),
+          steps.slice(0, 3).map(({ createdBy, emptyLayer }) => [/ENV|mkdir -p|rm -r/.exec(createdBy)?.[0], emptyLayer]),
           [
-            [undefined, false],
+            ['rm -r', false],
             ['ENV', true],
-            ['mkdir', false],
+            ['mkdir -p', false],
           ],
         );
         assert.ok(steps.every(({ size, emptyLayer }) => size > 0 !== emptyLayer));
