@@ -58,10 +58,11 @@ export function imageOptions({ flags }: CommandContext): Shared {
   };
 }
 
-/** `--compression-format`, `--compression-level`, `--disable-compression`. */
+/** `--compression-format`, which alone means to compress again, and the flags around it. */
 export function compressionOptions({ flags }: CommandContext): {
   compression?: Compression;
   compressionLevel?: number;
+  forceCompression?: boolean;
 } {
   const format = flags.string('compression-format');
   const level = flags.int('compression-level');
@@ -74,11 +75,16 @@ export function compressionOptions({ flags }: CommandContext): {
   if (disabled === true && format !== undefined) {
     throw new UsageError('--disable-compression and --compression-format cannot be used together');
   }
+  const force = flags.bool('force-compression');
+  if (disabled === true && force === true) {
+    throw new UsageError('--disable-compression and --force-compression cannot be used together');
+  }
   return {
     ...(format !== undefined ? { compression: format } : {}),
     ...(disabled === true ? { compression: 'none' } : {}),
     ...(disabled === false && format === undefined ? { compression: 'gzip' } : {}),
     ...(level === undefined ? {} : { compressionLevel: level }),
+    ...((force ?? format !== undefined) ? { forceCompression: true } : {}),
   };
 }
 

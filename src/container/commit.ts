@@ -2,15 +2,17 @@
 import { diffTrees } from '../rootfs/diff-tree.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { chainIdOfAll } from '../spec/digest.ts';
-import { applyEdits, setLabel, unsetEnv, without } from '../spec/edit-config.ts';
+import { chainIdOfAll, type DiffId, hexOf } from '../spec/digest.ts';
+import { without } from '../spec/edit-config.ts';
 import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import { MEDIA } from '../spec/media-type.ts';
-import { IDENTITY_LABEL, VERSION } from '../spec/version.ts';
+import { type AddedFile, parseAddedFile, sealAddedFiles } from './added-files.ts';
+import { committedConfig } from './committed-config.ts';
 import { requireContainer } from './container-store.ts';
 import type { Engine } from './engine.ts';
 import { type ImageTimes, imageTimes } from './image-times.ts';
 import { newImageName } from './local-image.ts';
+import { extendList, findList, listEntry } from './manifest-list.ts';
 import { isRemoteName, sendImage } from './push.ts';
 import { deleteContainer } from './remove-container.ts';
 import { parseSbomFiles, snapshotInventory, writeSbomFiles } from './sbom-files.ts';
@@ -23,7 +25,8 @@ import { type NewImage, recordImage, writeImage } from './write-image.ts';
 /**
  * Commits the container; it stays usable. Without `image` the result is nameless; with a transport
  * (`docker://…`, `oci:…`) it goes there and not into the store.
- * @throws `container.not-known`, `layer.diff-failed`, `reference.invalid`
+ * @throws `container.not-known`, `layer.diff-failed`, `reference.invalid`, `manifest.not-a-list`, `copy.invalid`,
+ *   `dockerfile.syntax` and the like for `changes`
  */
 export async function commit(
   engine: Engine,
@@ -35,19 +38,26 @@ export async function commit(
   const sbom = parseSbomFiles(o, engine.cwd);
   const remote = image !== undefined && isRemoteName(image);
   const name = image === undefined || remote ? undefined : newImageName(image);
+  const added = (o.addFiles ?? []).map((text) => parseAddedFile(text, engine.cwd));
+  if (o.manifest !== undefined) findList(engine, newImageName(o.manifest));
   const { id } = requireContainer(engine, nameOrId);
   using _ = await engine.store.containers.lock(id, { signal: engine.signal });
   const container = requireContainer(engine, id);
+  // First, because it may be refused.
+  const config = committedConfig(engine, container.config, o, times.fixed);
   if (!remote) emitTransfer(engine, 'Getting image source signatures');
-  const sealed =
-    o.squash === true ? await squashed(engine, container, times) : await sealedOnBase(engine, container, times);
-  const written = writeImage(engine, newImage(container, sealed, times, o));
+  const sealed = await sealStack(engine, container, times, added, o.squash === true);
+  const written = writeImage(engine, newImage(container, config, sealed, times, o));
   if (remote) {
     await sendImage(engine, written.manifest, image, o);
   } else {
     emitCopies(engine, sealed.layers, written.configDigest);
     await recordImage(engine, written, name === undefined ? [] : [name], { created: times.now() });
     emitTransfer(engine, 'Writing manifest to image destination');
+  }
+  if (o.manifest !== undefined) {
+    engine.store.blobs.flush();
+    await extendList(engine, o.manifest, [listEntry(engine, written.manifest)]);
   }
   if (sbom !== undefined) {
     const inventory = await snapshotInventory(engine, await unpack(engine, sealed));
@@ -76,45 +86,60 @@ export function emitTransfer(engine: Engine, label: string): void {
 interface SealedStack {
   readonly layers: readonly Descriptor[];
   readonly diffIds: ImageConfig['rootfs']['diff_ids'];
+  /** What the container changed is a layer. */
   readonly added: boolean;
+  /** Digest of the layer of added files on top of it. */
+  readonly filesLayer?: DiffId;
   readonly squash: boolean;
 }
 
-async function sealedOnBase(engine: Engine, container: WorkingContainer, times: ImageTimes): Promise<SealedStack> {
-  const { snapshots } = engine;
-  const base = container.baseSnapshot as SnapshotId | undefined;
-  const baseDiffIds = container.baseConfig?.rootfs.diff_ids ?? [];
-  const key = container.id;
-  const shown = container.mountPoint !== undefined;
-  const sealed: SealedLayer = await sealLayer(engine, key, {
-    base,
-    baseChain: chainIdOfAll(baseDiffIds),
-    times: times.layer,
-    always: false,
-    copy: shown,
-  });
-  // The container goes on where it was: on top of what has just become a layer.
-  if (!(await snapshots.has({ key }))) await snapshots.prepare(key, sealed.snapshot as SnapshotId | undefined);
-  if (sealed.layer === undefined)
-    return { layers: container.baseLayers, diffIds: baseDiffIds, added: false, squash: false };
-  const { diffId, size } = sealed.layer;
+async function sealStack(
+  engine: Engine,
+  container: WorkingContainer,
+  times: ImageTimes,
+  added: readonly AddedFile[],
+  isSquashed: boolean,
+): Promise<SealedStack> {
+  if (isSquashed && added.length === 0) return squashed(engine, { key: container.id }, times);
+  const own = await sealOwn(engine, container, times);
+  const files = added.length === 0 ? undefined : await sealAddedFiles(engine, own, added, times);
+  if (isSquashed) return squashed(engine, { id: files!.snapshot! }, times);
+  const sealed = [own.layer, files?.layer].filter((layer) => layer !== undefined);
   return {
-    layers: [...container.baseLayers, { mediaType: MEDIA.ociLayer, digest: diffId, size }],
-    diffIds: [...baseDiffIds, diffId],
-    added: true,
+    layers: [
+      ...container.baseLayers,
+      ...sealed.map(({ diffId, size }) => ({ mediaType: MEDIA.ociLayer, digest: diffId, size })),
+    ],
+    diffIds: [...(container.baseConfig?.rootfs.diff_ids ?? []), ...sealed.map(({ diffId }) => diffId)],
+    added: own.layer !== undefined,
+    ...(files?.layer === undefined ? {} : { filesLayer: files.layer.diffId }),
     squash: false,
   };
 }
 
+/** What the container changed. It goes on where it was: on top of what has just become a layer. */
+async function sealOwn(engine: Engine, container: WorkingContainer, times: ImageTimes): Promise<SealedLayer> {
+  const { snapshots } = engine;
+  const key = container.id;
+  const sealed = await sealLayer(engine, key, {
+    base: container.baseSnapshot as SnapshotId | undefined,
+    baseChain: chainIdOfAll(container.baseConfig?.rootfs.diff_ids ?? []),
+    times: times.layer,
+    always: false,
+    copy: container.mountPoint !== undefined,
+  });
+  if (!(await snapshots.has({ key }))) await snapshots.prepare(key, sealed.snapshot as SnapshotId | undefined);
+  return sealed;
+}
+
 /** One layer with everything, the base's files included. */
-async function squashed(engine: Engine, container: WorkingContainer, times: ImageTimes): Promise<SealedStack> {
-  const layer = await squashLayer(engine, { key: container.id }, times);
-  return {
-    layers: [layer],
-    diffIds: [layer.digest as ImageConfig['rootfs']['diff_ids'][number]],
-    added: true,
-    squash: true,
-  };
+async function squashed(
+  engine: Engine,
+  snapshot: { key: string } | { id: SnapshotId },
+  times: ImageTimes,
+): Promise<SealedStack> {
+  const layer = await squashLayer(engine, snapshot, times);
+  return { layers: [layer], diffIds: [layer.digest as DiffId], added: true, squash: true };
 }
 
 /** Writes the whole tree of a snapshot as one layer blob and gives its descriptor (uncompressed). */
@@ -130,18 +155,19 @@ export async function squashLayer(
   return { mediaType: MEDIA.ociLayer, digest, size };
 }
 
-function newImage(container: WorkingContainer, sealed: SealedStack, times: ImageTimes, o: CommitOptions): NewImage {
-  const format = o.format ?? container.format;
-  const created = times.now();
-  const edits = (o.unsetEnv ?? []).map(unsetEnv);
-  if (o.identityLabel ?? !times.fixed) edits.push(setLabel(IDENTITY_LABEL, VERSION));
-  const config = applyEdits(container.config, edits);
+function newImage(
+  container: WorkingContainer,
+  config: ImageConfig,
+  sealed: SealedStack,
+  times: ImageTimes,
+  o: CommitOptions,
+): NewImage {
   return {
-    format,
+    format: o.format ?? container.format,
     layers: sealed.layers,
     config: {
       ...config,
-      created,
+      created: times.now(),
       rootfs: { type: 'layers', diff_ids: sealed.diffIds },
       history: o.omitHistory === true ? [] : historyOf(container, sealed, times),
     },
@@ -166,10 +192,15 @@ function historyOf(container: WorkingContainer, sealed: SealedStack, times: Imag
     ...(sealed.added ? {} : { empty_layer: true }),
   };
   if (sealed.squash) return [entry];
+  const files: HistoryEntry[] =
+    sealed.filesLayer === undefined
+      ? []
+      : [{ created: times.now(), created_by: `/bin/sh -c #(nop) ADD dir:${hexOf(sealed.filesLayer)} in / ` }];
   return [
     ...(container.baseConfig?.history ?? []),
     ...stamp(container.historyBefore),
     entry,
+    ...files,
     ...stamp(container.historyAfter),
   ];
 }

@@ -143,8 +143,18 @@ export interface CommitOptions extends RegistryOptions, Cancellable {
   /** `io.buildah.version` label; default true unless a timestamp is given. */
   readonly identityLabel?: boolean;
   readonly createdAnnotation?: boolean;
+  /** Instructions of a Dockerfile that change the config, applied in order after everything else. */
+  readonly changes?: readonly string[];
+  /** JSON file with the execution part of an image config: what it says counts. */
+  readonly configFile?: string;
+  /** `source[:destination]`: files put into the image as a layer of their own. */
+  readonly addFiles?: readonly string[];
+  /** Name of a list that the image is put into; it is made when there is none. */
+  readonly manifest?: string;
+  /** Of what is sent elsewhere; layers in the store are never compressed. */
   readonly compression?: Compression;
   readonly compressionLevel?: number;
+  readonly forceCompression?: boolean;
   /** Preset of Buildah's or `spdx`, `cyclonedx`: format of the bill of materials. */
   readonly sbom?: string;
   /** File for the bill of materials. */

@@ -147,7 +147,6 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       inheritAnnotations: 'inherit-annotations',
       rm: 'rm',
       forceRm: 'force-rm',
-      forceCompression: 'force-compression',
       saveStages: 'save-stages',
       stageLabels: 'stage-labels',
       timings: 'timings',

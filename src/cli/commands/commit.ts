@@ -27,6 +27,10 @@ async function commitOptions(c: CommandContext): Promise<CommitOptions> {
   const sbom = flags.string('sbom');
   const sbomOutput = flags.string('sbom-output');
   const sbomPurlOutput = flags.string('sbom-purl-output');
+  const changes = flags.strings('change');
+  const configFile = flags.string('config');
+  const addFiles = flags.strings('add-file');
+  const manifest = flags.string('manifest');
   return {
     ...(await registryOptions(c, false)),
     ...formatOption(c),
@@ -35,6 +39,10 @@ async function commitOptions(c: CommandContext): Promise<CommitOptions> {
     ...(unsetAnnotations === undefined ? {} : { unsetAnnotations }),
     ...(flags.on('omit-timestamp') ? { timestamp: 0 } : {}),
     ...(reference === undefined ? {} : { timestamp: Math.floor((await stat(reference)).mtimeMs / 1000) }),
+    ...(changes === undefined ? {} : { changes }),
+    ...(configFile === undefined ? {} : { configFile }),
+    ...(addFiles === undefined ? {} : { addFiles }),
+    ...(manifest === undefined ? {} : { manifest }),
     ...(sbom === undefined ? {} : { sbom }),
     ...(sbomOutput === undefined ? {} : { sbomOutput }),
     ...(sbomPurlOutput === undefined ? {} : { sbomPurlOutput }),

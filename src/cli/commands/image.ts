@@ -40,7 +40,6 @@ async function copyOptions(c: CommandContext): Promise<CopyBetweenOptions> {
     destination: await sideOptions(c, 'dest'),
     ...pushFormat(flags.string('format')),
     ...compressionOptions(c),
-    ...(flags.on('force-compression') ? { forceCompression: true } : {}),
     ...(flags.on('preserve-digests') ? { preserveDigests: true } : {}),
     ...(flags.on('all') ? { platforms: 'all' } : platforms.length > 0 ? { platforms } : {}),
     ...(tags === undefined ? {} : { additionalTags: tags }),

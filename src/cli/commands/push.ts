@@ -42,7 +42,6 @@ export async function pushOptions(c: CommandContext): Promise<PushOptions> {
     ...(await registryOptions(c)),
     ...pushFormat(flags.string('format')),
     ...compressionOptions(c),
-    ...(flags.on('force-compression') ? { forceCompression: true } : {}),
     ...(flags.on('all') ? { all: true } : {}),
     ...(flags.on('quiet') ? { quiet: true } : {}),
     signal: c.signal,

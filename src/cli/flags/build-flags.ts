@@ -74,7 +74,6 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--layer-label strs K[=V]', 'label of those images alone', { tier: 'P1' }),
   option('--os-version str VERSION', 'version of the operating system', { tier: 'P2' }),
   option('--os-feature strs NAME', 'feature of the operating system; NAME- takes it away', { tier: 'P2' }),
-  option('--force-compression bool', 'compress again what is compressed otherwise', { tier: 'P1' }),
   option('--logfile str FILE', 'write all output to a file', { tier: 'P1', complete: 'file' }),
   option('--debug-shell bool', 'open a shell where a RUN failed'),
   option('--keep-failed bool', 'leave a working container where a step failed'),

@@ -1,5 +1,5 @@
 /** Flags of `from`, `run`, `copy`, `add`, `config` and `commit`. */
-import { ignored, type Option, option, refused } from '../option.ts';
+import { ignored, type Option, option } from '../option.ts';
 import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS, SBOM_FILE_FLAGS } from './image-flags.ts';
 import {
   NO_BLOB_CACHE,
@@ -114,6 +114,10 @@ export const COMMIT_FLAGS: readonly Option[] = [
   FORMAT_FLAG,
   option('--rm bool', 'remove the container afterwards'),
   option('-q,--quiet bool', 'no progress'),
+  option('-c,--change strs INSTRUCTION', 'change the config by a Containerfile instruction', { tier: 'P1' }),
+  option('--config str FILE', 'JSON with settings to merge into the config', { tier: 'P1', complete: 'file' }),
+  option('--add-file strs SRC[:DEST]', 'put a file into the image, as a layer', { tier: 'P1', complete: 'file' }),
+  option('--manifest str LIST', 'put the image into a list', { tier: 'P1', complete: 'image' }),
   ...IMAGE_FLAGS,
   ...COMPRESSION_FLAGS,
   ...REGISTRY_FLAGS,
@@ -127,8 +131,4 @@ export const COMMIT_FLAGS: readonly Option[] = [
   // Policies for images of SBOM scanners: none is ever needed.
   option('--pull str POLICY', 'no image is needed', { bare: 'always', tier: 'P2', hidden: true }),
   ...ignored('--pull-always bool', '--pull-never bool'),
-  ...refused('copy the file into the container before', '--add-file strs'),
-  ...refused('use `slipway config` before', '-c,--change strs', '--config str'),
-  ...refused('layers in the store are not compressed', '--force-compression bool'),
-  ...refused('use `slipway manifest add` afterwards', '--manifest str'),
 ];

@@ -15,22 +15,23 @@ const PLATFORM = PLATFORM_FLAGS.map((flag) =>
   flag.name === 'os' || flag.name === 'variant' ? { ...flag, aliases: [`override-${flag.name}`] } : flag,
 );
 
+/** What skopeo calls the flags about compression. */
+const SKOPEO_NAMES: Readonly<Record<string, string>> = {
+  'compression-format': 'dest-compress-format',
+  'compression-level': 'dest-compress-level',
+  'force-compression': 'dest-force-compress-format',
+  'disable-compression': 'dest-decompress',
+};
+
 export const IMAGE_COPY_FLAGS: readonly Option[] = [
   option('-a,--all bool', 'every image of a list'),
   option('--preserve-digests bool', 'fail rather than change a manifest'),
   option('-f,--format str FORMAT', 'oci or v2s2', { choices: ['oci', 'v2s2'] }),
   option('--additional-tag strs NAME', 'a further name at the destination'),
   option('--digestfile str FILE', 'write the digest of the manifest to a file', { complete: 'file' }),
-  option('--force-compression|--dest-force-compress-format bool', 'compress again what is compressed otherwise'),
   option('-q,--quiet bool', 'no progress'),
   PROGRESS_FLAG,
-  ...COMPRESSION_FLAGS.map((flag) =>
-    flag.name === 'compression-format'
-      ? { ...flag, aliases: ['dest-compress-format'] }
-      : flag.name === 'compression-level'
-        ? { ...flag, aliases: ['dest-compress-level'] }
-        : { ...flag, aliases: ['dest-decompress'] },
-  ),
+  ...COMPRESSION_FLAGS.map((flag) => ({ ...flag, aliases: [SKOPEO_NAMES[flag.name]!] })),
   ...PLATFORM,
   ...REGISTRY_FLAGS,
   ...side('src', 'source'),

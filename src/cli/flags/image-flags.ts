@@ -59,5 +59,9 @@ export const SBOM_FILE_FLAGS: readonly Option[] = [
 export const COMPRESSION_FLAGS: readonly Option[] = [
   option('--compression-format str NAME', 'gzip or zstd', { tier: 'P1', choices: ['gzip', 'zstd'] }),
   option('--compression-level int N', 'gzip 1-9, zstd 1-20', { tier: 'P1' }),
+  option('--force-compression bool', 'compress again what is compressed otherwise', {
+    tier: 'P1',
+    default: 'true with --compression-format',
+  }),
   option('-D,--disable-compression bool', 'do not compress layers', { tier: 'P1' }),
 ];

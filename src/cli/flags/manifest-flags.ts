@@ -61,7 +61,6 @@ export const MANIFEST_PUSH_FLAGS: readonly Option[] = [
   option('--all bool', 'push the images too', { default: 'true', unsupported: ['false'] }),
   option('-f,--format str FORMAT', 'oci or v2s2', { choices: ['oci', 'v2s2'] }),
   option('--digestfile str FILE', 'write the digest of the list to a file', { complete: 'file' }),
-  option('--force-compression bool', 'compress again what is compressed otherwise', { tier: 'P1' }),
   option('--rm|--purge bool', 'remove the list afterwards', { tier: 'P1' }),
   option('-q,--quiet bool', 'no progress'),
   INSECURE,

@@ -65,7 +65,6 @@ export const PUSH_FLAGS: readonly Option[] = [
   option('--all bool', 'all images of a list'),
   option('-f,--format str FORMAT', 'oci or v2s2', { choices: ['oci', 'v2s2'] }),
   option('--digestfile str FILE', 'write the digest of the manifest to a file', { complete: 'file' }),
-  option('--force-compression bool', 'compress again what is compressed otherwise', { tier: 'P1' }),
   option('-q,--quiet bool', 'no progress'),
   PROGRESS_FLAG,
   ...COMPRESSION_FLAGS,

@@ -346,6 +346,26 @@ describe('commit', () => {
       'containerimage.digest': 'sha256:m',
     });
   });
+  it('hands on what changes the image, and compresses again where a format is named', async () => {
+    const argv = [
+      ...['commit', '-c', 'ENV A=1', '--change', 'CMD x', '--config', 'f', '--add-file', 'a:/b', '--add-file', 'c'],
+      ...['--manifest', 'l', '--compression-format', 'zstd', '--compression-level', '7', 'w'],
+    ];
+    const { calls } = await slipway(argv, { verbs: { commit: () => result } });
+    assert.deepEqual(optionsOf(calls[0]!.args, 2), {
+      changes: ['ENV A=1', 'CMD x'],
+      configFile: 'f',
+      addFiles: ['a:/b', 'c'],
+      manifest: 'l',
+      compression: 'zstd',
+      compressionLevel: 7,
+      forceCompression: true,
+    });
+    const gentle = await slipway(['commit', '--compression-format=zstd', '--force-compression=false', 'w'], {
+      verbs: { commit: () => result },
+    });
+    assert.deepEqual(optionsOf(gentle.calls[0]!.args, 2), { compression: 'zstd' });
+  });
 });
 
 describe('mount, umount, rm', () => {
