@@ -14,7 +14,10 @@ interface Vector {
   readonly error?: string;
 }
 
-const vectors = JSON.parse(readFileSync('test/corpus/dockerfile/expand-vectors.json', 'utf8')) as Vector[];
+/** Every form by hand, and random ones that BuildKit's lexer (August 2026) was asked about. */
+const vectors = ['expand-vectors', 'random-expand-vectors'].flatMap(
+  (name) => JSON.parse(readFileSync(`test/corpus/dockerfile/${name}.json`, 'utf8')) as Vector[],
+);
 const variables = new Map(
   Object.entries({
     e: '',
@@ -29,26 +32,24 @@ const variables = new Map(
 );
 const lookup = (name: string) => variables.get(name);
 
-/** The part of BuildKit's message behind `failed to process "…": `. */
-function reason(vector: Vector): string {
-  const prefix = `failed to process ${JSON.stringify(vector.in)}: `;
-  assert.ok(vector.error!.startsWith(prefix), vector.error);
-  return vector.error!.slice(prefix.length);
+/** BuildKit's message: `failed to process "…": ` and why. A lone backslash at the end is cut within a character there. */
+function isSameError(vector: Vector, error: unknown): boolean {
+  const text = vector.error!.replace("'\\\ufffd'", "'\\'");
+  return error instanceof ExpansionError && text.endsWith(`": ${error.message}`);
 }
 
-assert.ok(vectors.length > 90);
+assert.ok(vectors.length > 590);
 for (const vector of vectors) {
   test(`expands as BuildKit does: ${vector.in} with escape ${vector.escape}`, () => {
     const expand = () => expandText(vector.in, lookup, { escape: vector.escape });
     if (vector.error !== undefined) {
-      const expected = reason(vector).replace("'\\\ufffd'", "'\\'");
-      assert.throws(expand, (error) => error instanceof ExpansionError && error.message === expected);
+      assert.throws(expand, (error) => isSameError(vector, error));
     } else {
       const { text, words, variables: used } = expand();
-      const unmatched = [...new Set(used.filter((use) => !use.isSet).map((use) => use.name))];
+      const unmatched = [...new Set(used.filter((use) => !use.isSet).map((use) => use.name))].sort();
       assert.deepEqual(
         { text, words, unmatched },
-        { text: vector.word, words: vector.words ?? [], unmatched: vector.unmatched ?? [] },
+        { text: vector.word, words: vector.words ?? [], unmatched: [...(vector.unmatched ?? [])].sort() },
       );
     }
     if (vector.heredocBody !== undefined) {
