@@ -6,6 +6,7 @@ import { chainSnapshot } from '../container/chain-snapshot.ts';
 import type { Engine } from '../container/engine.ts';
 import { isStored } from '../container/layer-bytes.ts';
 import type { StepResult } from '../container/step-result.ts';
+import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import { type ChainId, chainIdOf, type Digest, digestOf } from '../spec/digest.ts';
 import type { StepInput, StepRecord } from '../store/step-table.ts';
 import type { CacheImport } from './cache-import.ts';
@@ -117,6 +118,11 @@ export class BuildCache {
     return { ...lookup, result: await work, savedAt: undefined, isFresh: true };
   }
 
+  /** Nothing that is remembered may be used. */
+  get isOff(): boolean {
+    return !this.#o.reads;
+  }
+
   /** What is remembered of a step. */
   async lookup(step: KeyedStep): Promise<Lookup> {
     const quick = step.quick === undefined ? undefined : stepKey(step.quick).digest;
@@ -180,15 +186,20 @@ export class BuildCache {
   async #usable({ result }: StepRecord<StepResult>): Promise<StepResult | undefined> {
     const { layer, chain } = result;
     if (layer === undefined || chain === undefined) return result;
-    if (this.#o.isDryRun === true) {
-      const known = this.#engine.store.layers.snapshotOf(chain);
-      const exists = known !== undefined && (await this.#engine.snapshots.has({ id: known.id as never }));
-      return exists ? { ...result, snapshot: known.id } : undefined;
-    }
-    const snapshot = await chainSnapshot(this.#engine, chain, layer.diffId);
+    const { isDryRun } = this.#o;
+    const find = isDryRun === true ? this.#presentSnapshot(chain) : chainSnapshot(this.#engine, chain, layer.diffId);
+    const snapshot = await find;
     if (snapshot !== undefined) return { ...result, snapshot };
     // What is not unpacked now is unpacked when somebody reads it.
     return (await isStored(this.#engine, layer.diffId)) ? { ...result, snapshot: undefined } : undefined;
+  }
+
+  /** The snapshot if it is here, and nothing is done about it if it is not. */
+  async #presentSnapshot(chain: ChainId): Promise<SnapshotId | undefined> {
+    const known = this.#engine.store.layers.snapshotOf(chain);
+    if (known === undefined) return undefined;
+    const id = known.id as SnapshotId;
+    return (await this.#engine.snapshots.has({ id })) ? id : undefined;
   }
 
   #touch(key: Digest): void {

@@ -38,6 +38,8 @@ interface TracedStep extends StepExplanation {
 export interface TracedStage extends Omit<StageExplanation, 'steps'> {
   readonly base: TracedBase | undefined;
   readonly steps: readonly TracedStep[];
+  /** Of a build before the last one, which did not need this stage. */
+  readonly isOlder?: true;
 }
 
 export interface Trace extends TraceIdentity {
@@ -77,13 +79,21 @@ export function traceTable(engine: Engine): TraceTable<Trace> {
 export class BuildTrace {
   readonly #identity: TraceIdentity;
   readonly #stages: readonly PlannedTrace[];
+  readonly #names: ReadonlySet<string>;
   readonly #before: Trace | undefined;
   /** By stage: the step of the earlier build that a step is compared with. */
   readonly #partners = new Map<number, readonly (TracedStep | undefined)[]>();
   readonly #outcomes = new Map<string, StepOutcome>();
 
-  constructor(identity: TraceIdentity, stages: readonly PlannedTrace[], before: Trace | undefined) {
+  /** @param names of all stages of the file, whether they are built or not */
+  constructor(
+    identity: TraceIdentity,
+    stages: readonly PlannedTrace[],
+    names: readonly string[],
+    before: Trace | undefined,
+  ) {
     this.#identity = identity;
+    this.#names = new Set(names);
     this.#stages = stages;
     this.#before = before;
     for (const stage of stages) {
@@ -104,10 +114,12 @@ export class BuildTrace {
     return this.#stages.find((stage) => stage.index === index)!;
   }
 
-  /** The stage of that name in the build before; nameless ones are found by number. */
+  /** The stage of that name in the build before, or the one of that number whose name the file has no more. */
   earlierStage(index: number): TracedStage | undefined {
     const { name } = this.stage(index);
-    return this.#before?.stages.find((stage) => stage.name === name);
+    const before = this.#before?.stages ?? [];
+    const isRenamed = (stage: TracedStage): boolean => stage.index === index && !this.#names.has(stage.name);
+    return before.find((stage) => stage.name === name) ?? before.find(isRenamed);
   }
 
   /** @param step counted from 0, as everywhere here */
@@ -135,10 +147,12 @@ export class BuildTrace {
     return { ...this.#identity, at: Date.now(), isDryRun, stages };
   }
 
-  /** What is known now, to be kept. Stages of the file that were not built now stay as they were. */
+  /** What is known now, to be kept. Of stages of the file that were not built now, what was known before. */
   trace(): Trace {
-    const names = new Set(this.#stages.map(({ name }) => name));
-    const others = (this.#before?.stages ?? []).filter(({ name }) => !names.has(name));
+    const built = new Set(this.#stages.map(({ name }) => name));
+    const others = (this.#before?.stages ?? [])
+      .filter(({ name }) => !built.has(name) && this.#names.has(name))
+      .map((stage): TracedStage => ({ ...stage, isOlder: true }));
     const stages = [...this.#stages.map((planned) => this.#stageOf(planned)), ...others];
     return { version: VERSION, ...this.#identity, at: Date.now(), stages };
   }
@@ -173,7 +187,8 @@ export class BuildTrace {
 /** The last build of that kind, as it can be shown. */
 export function explanationOf(trace: Trace): BuildExplanation {
   const { file, context, platform, at, stages } = trace;
-  return { file, context, platform, at, isDryRun: false, stages: stages.map(shown) };
+  const last = stages.filter(({ isOlder }) => isOlder !== true);
+  return { file, context, platform, at, isDryRun: false, stages: last.map(shown) };
 }
 
 function shown({ index, name, from, steps }: TracedStage): StageExplanation {

@@ -12,6 +12,8 @@ import { CONFIGURATION, FILESYSTEM } from './step-inputs.ts';
 /** Changed files named one by one. */
 const MOST_FILES = 20;
 
+export const REUSE_IS_OFF: Cause = { kind: 'off', text: 'reuse of earlier steps is switched off' };
+
 /** @param step counted from 0 */
 export function explainMiss(engine: Engine, trace: BuildTrace, stage: number, step: number, found: Lookup): Cause[] {
   const { reads, miss } = found;
@@ -42,7 +44,7 @@ export function explainMiss(engine: Engine, trace: BuildTrace, stage: number, st
 function plainCause(miss: Miss): Cause | undefined {
   switch (miss.kind) {
     case 'off':
-      return { kind: 'off', text: 'reuse of earlier steps is switched off' };
+      return REUSE_IS_OFF;
     case 'expired':
       return {
         kind: 'expired',

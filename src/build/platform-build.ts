@@ -123,7 +123,8 @@ export class PlatformBuild implements AsyncDisposable {
       base: baseOf(this.#bases.imageOf(stage.index)),
       steps: steps.map(({ step }) => ({ kind: step.kind, text: step.stepText })),
     }));
-    return new BuildTrace(identity, stages, traceTable(engine).get(BuildTrace.idOf(identity)));
+    const names = request.plan.stages.map(stageLabel);
+    return new BuildTrace(identity, stages, names, traceTable(engine).get(BuildTrace.idOf(identity)));
   }
 
   /** Everything fetched so far. */
@@ -286,8 +287,9 @@ export class PlatformBuild implements AsyncDisposable {
     const { engine, cache, times } = this.#b;
     const { stage } = evaluated;
     const parent = stage.base.kind === 'stage' ? this.#resultOf(stage.base.index) : undefined;
-    const isUnknown = parent !== undefined && !parent.isCached;
-    const text = `the stage ${parent?.imageId}, on which it stands, would be built again`;
+    const driver = stage.base.kind === 'stage' ? this.#drivers.get(stage.base.index) : undefined;
+    const outcome = driver instanceof StagePreview ? driver.foregone : undefined;
+    const text = `the stage ${parent?.imageId}, on which it stands, ${outcome === 'miss' ? 'would' : 'may'} be built again`;
     const preview = new StagePreview({
       engine,
       evaluated,
@@ -297,7 +299,7 @@ export class PlatformBuild implements AsyncDisposable {
       layers: parent?.root ?? this.#bases.bottomOf(stage).layers,
       unpack: (layers) => unpackedAlready(engine, layers),
       timeInputs: timeInputs(times),
-      unknown: isUnknown ? { kind: 'above', text } : undefined,
+      below: outcome === undefined ? undefined : { outcome, cause: { kind: 'above', text } },
       rebuiltStage: (step) => {
         const rebuilt = readStages(step).find((index) => !this.#resultOf(index).isCached);
         return rebuilt === undefined ? undefined : stageLabel(this.#stage(rebuilt).stage);

@@ -1,6 +1,7 @@
 /**
  * What building a stage would do, without doing it: every step is looked up while what it reads is known. Behind the
- * first step that would change files nothing is known of them any more.
+ * first step that would change files nothing is known of them any more: the steps after it would be run. A copy out of
+ * a stage that would be built again may find the same files as before, so of it and of what follows nothing is said.
  */
 import type { Engine } from '../container/engine.ts';
 import type { StepResult } from '../container/step-result.ts';
@@ -14,7 +15,7 @@ import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import { chainIdOf } from '../spec/digest.ts';
 import type { BuildCache, KeyedStep } from './build-cache.ts';
 import type { BuildTrace, StepOutcome } from './build-trace.ts';
-import { explainMiss } from './explain-miss.ts';
+import { explainMiss, REUSE_IS_OFF } from './explain-miss.ts';
 import type { StageResult } from './stage-build.ts';
 import { type LayerState, withLayer } from './stage-root.ts';
 import type { StepActions } from './step-actions.ts';
@@ -31,29 +32,35 @@ export interface StagePreviewOptions {
   readonly unpack: (layers: LayerState) => Promise<SnapshotId | undefined>;
   /** Inputs every step has. */
   readonly timeInputs: readonly { readonly name: string; readonly value: string }[];
-  /** Why what the stage stands on is not known; undefined when it is. */
-  readonly unknown: Cause | undefined;
+  /** How the steps end because of what the stage stands on; undefined when that is known. */
+  readonly below: Foregone | undefined;
   /** The label of a stage that would be built again, among those a step reads. */
   readonly rebuiltStage: (step: Step) => string | undefined;
+}
+
+/** What is said of steps of which nothing can be looked up, because of what lies below them. */
+export interface Foregone {
+  readonly outcome: 'miss' | 'unknown';
+  readonly cause: Cause;
 }
 
 export class StagePreview {
   readonly #o: StagePreviewOptions;
   #layers: LayerState;
   #state: StageState;
-  /** What lies below the next step is not known, for this reason. */
-  #unknown: Cause | undefined;
+  /** Of the next step; undefined while what lies below it is known. */
+  #foregone: Foregone | undefined;
 
   constructor(o: StagePreviewOptions) {
     this.#o = o;
     this.#layers = o.layers;
     this.#state = o.evaluated.initial;
-    this.#unknown = o.unknown;
+    this.#foregone = o.below;
   }
 
-  /** Whether what the stage would come to cannot be said. */
-  get isUnknown(): boolean {
-    return this.#unknown !== undefined;
+  /** What has to be said of steps that stand on this stage; undefined when what it would come to is known. */
+  get foregone(): Foregone['outcome'] | undefined {
+    return this.#foregone?.outcome;
   }
 
   /** @param index counted from 0 */
@@ -63,18 +70,21 @@ export class StagePreview {
     trace.note(evaluated.stage.index, index, outcome);
     if (outcome.outcome !== 'hit' && isFileStep(step)) {
       const number = index + 2;
-      this.#unknown = {
-        kind: 'above',
-        name: `${evaluated.stage.index}.${number}`,
-        text: `step ${number} above would be run again`,
-      };
+      const isMiss = outcome.outcome === 'miss';
+      const text = isMiss ? `step ${number} above would be run again` : `step ${number} above may be run again`;
+      const cause: Cause = { kind: 'above', name: `${evaluated.stage.index}.${number}`, text };
+      this.#foregone = { outcome: isMiss ? 'miss' : 'unknown', cause };
     }
     this.#state = after;
   }
 
   async #outcomeOf(index: number, step: Step): Promise<StepOutcome> {
     const { cache, engine, trace, evaluated } = this.#o;
-    if (this.#unknown !== undefined) return { outcome: 'miss', key: undefined, causes: [this.#unknown] };
+    if (cache.isOff) return { outcome: 'miss', key: undefined, causes: [REUSE_IS_OFF] };
+    if (this.#foregone !== undefined) {
+      const { outcome, cause } = this.#foregone;
+      return { outcome, key: undefined, causes: [cause] };
+    }
     const rebuilt = this.#o.rebuiltStage(step);
     if (rebuilt !== undefined) {
       const text = `it reads the stage ${rebuilt}, which would be built again`;
@@ -135,7 +145,7 @@ export class StagePreview {
       root: this.#layers,
       config,
       imageId: stageLabel(this.#o.evaluated.stage),
-      isCached: !this.isUnknown,
+      isCached: this.#foregone === undefined,
       steps: [],
     };
   }
