@@ -3,7 +3,7 @@ import type { ImageSummary } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
 import { filterImages } from '../image-filter.ts';
 import { goJson } from '../output/go-json.ts';
-import { goTime } from '../output/go-value.ts';
+import { goTime } from '../output/go-time.ts';
 import { humanAge, humanSize } from '../output/human.ts';
 import { listTemplate } from '../output/list-template.ts';
 import { alignRows } from '../output/table.ts';

@@ -1,290 +1,397 @@
 /** The grammar of Go's text/template, as a tree. */
 import { UsageError } from '../usage-error.ts';
+import { parseNumber, unquote } from './go-literal.ts';
+import { goQuote } from './go-printf.ts';
+import { lexTemplate, type Token, type TokenKind } from './go-template-lex.ts';
+import {
+  type BranchNode,
+  type Command,
+  type ConstantNode,
+  type Node,
+  type Operand,
+  operandText,
+  type Pipeline,
+  type Templates,
+} from './go-template-tree.ts';
 
-export type Operand =
-  | { readonly kind: 'dot' }
-  | { readonly kind: 'nil' }
-  | { readonly kind: 'constant'; readonly value: string | number | boolean }
-  | { readonly kind: 'variable'; readonly name: string }
-  | { readonly kind: 'function'; readonly name: string; readonly at: number }
-  | { readonly kind: 'pipeline'; readonly pipeline: Pipeline };
-
-/** An operand and the fields asked of it. */
-export interface Term {
-  readonly operand: Operand;
-  readonly fields: readonly { readonly name: string /** Offset of its dot. */; readonly at: number }[];
-  readonly at: number;
+/**
+ * @param functions names that templates may call
+ * @throws UsageError whose message is Go's: `Template parsing error: template: NAME:LINE: …`
+ */
+export function parseTemplates(name: string, source: string, functions: readonly string[]): Templates {
+  return new Parser(name, source, functions).all();
 }
 
-export interface Pipeline {
-  /** `$a := …` or `$i, $e := …` */
-  readonly declares: readonly string[];
-  readonly isAssignment: boolean;
-  readonly commands: readonly (readonly Term[])[];
-}
+type Ending = { readonly word: 'end' | 'else' };
+type Control = 'if' | 'with' | 'range';
 
-export type Node =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'action'; readonly pipeline: Pipeline }
-  | Branch
-  | { readonly kind: 'break' | 'continue' };
+const OPERANDS: ReadonlySet<TokenKind> = new Set<TokenKind>([
+  'bool',
+  'char',
+  'dot',
+  'field',
+  'identifier',
+  'number',
+  'nil',
+  'raw',
+  'string',
+  'variable',
+  '(',
+]);
 
-export interface Branch {
-  readonly kind: 'if' | 'with' | 'range';
-  readonly pipeline: Pipeline;
-  readonly body: Nodes;
-  readonly otherwise: Nodes;
-}
-
-export type Nodes = readonly Node[];
-
-interface Piece {
-  readonly isAction: boolean;
-  readonly text: string;
-  readonly at: number;
-}
-
-/** @throws UsageError whose message begins as Go's: `template: NAME:LINE: …` */
-export function parseTemplate(name: string, source: string): Nodes {
-  const pieces = cut(name, source);
-  const state = { name, source, pieces, at: 0, depth: 0 };
-  const { nodes, end } = parseList(state);
-  if (end !== undefined) throw fault(state, `unexpected {{${end}}}`, source.length);
-  return nodes;
-}
-
-interface State {
-  readonly name: string;
-  readonly source: string;
-  readonly pieces: readonly Piece[];
-  at: number;
-  depth: number;
-}
-
-function fault(state: { name: string; source: string }, message: string, at: number): UsageError {
-  const line = state.source.slice(0, at).split('\n').length;
-  return new UsageError(`Template parsing error: template: ${state.name}:${line}: ${message}`);
-}
-
-/** Text and actions, trim markers applied, comments gone. */
-function cut(name: string, source: string): readonly Piece[] {
-  const pieces: Piece[] = [];
-  let at = 0;
-  let trimNext = false;
-  while (at < source.length) {
-    const open = source.indexOf('{{', at);
-    let text = source.slice(at, open === -1 ? source.length : open);
-    if (trimNext) text = text.replace(/^[ \t\r\n]+/, '');
-    trimNext = false;
-    const trimsLeft = open !== -1 && /^\{\{-[ \t\r\n]/.test(source.slice(open, open + 4));
-    if (trimsLeft) text = text.replace(/[ \t\r\n]+$/, '');
-    if (text !== '') pieces.push({ isAction: false, text, at });
-    if (open === -1) break;
-    const start = open + (trimsLeft ? 3 : 2);
-    const close = actionEnd(source, start);
-    if (close === undefined) throw fault({ name, source }, 'unclosed action', open);
-    let inner = source.slice(start, close);
-    if (/[ \t\r\n]-$/.test(inner)) {
-      trimNext = true;
-      inner = inner.slice(0, -2);
-    }
-    if (!/^\s*\/\*[\s\S]*\*\/\s*$/.test(inner)) pieces.push({ isAction: true, text: inner, at: start });
-    at = close + 2;
-  }
-  return pieces;
-}
-
-/** Offset of the `}}` that ends an action; those inside strings do not. */
-function actionEnd(source: string, start: number): number | undefined {
-  const token = /"(?:[^"\\\n]|\\.)*"|`[^`]*`|\/\*[\s\S]*?\*\/|\}\}/g;
-  token.lastIndex = start;
-  for (let match = token.exec(source); match !== null; match = token.exec(source)) {
-    if (match[0] === '}}') return match.index;
-  }
-  return undefined;
-}
-
-/** Nodes up to an `end` or `else`, which is given back. */
-function parseList(state: State): { nodes: Node[]; end: string | undefined; endPiece?: Piece } {
-  const nodes: Node[] = [];
-  while (state.at < state.pieces.length) {
-    const piece = state.pieces[state.at++]!;
-    if (!piece.isAction) {
-      nodes.push({ kind: 'text', text: piece.text });
-      continue;
-    }
-    const word = /^\s*([a-z]+)\b/.exec(piece.text)?.[1];
-    if (word === 'end' || word === 'else') return { nodes, end: word, endPiece: piece };
-    nodes.push(parseAction(state, piece, word));
-  }
-  return { nodes, end: undefined };
-}
-
-function parseAction(state: State, piece: Piece, word: string | undefined): Node {
-  switch (word) {
-    case 'if':
-    case 'with':
-    case 'range':
-      return parseBlock(state, piece, word, piece.text.indexOf(word) + word.length);
-    case 'break':
-    case 'continue':
-      return { kind: word };
-    case 'define':
-    case 'block':
-    case 'template':
-      throw fault(state, `{{${word}}} is not supported`, piece.at);
-    default:
-      return { kind: 'action', pipeline: new PipelineParser(state, piece, 0).whole() };
-  }
-}
-
-function parseBlock(state: State, piece: Piece, kind: 'if' | 'with' | 'range', skip: number): Node {
-  const pipeline = new PipelineParser(state, piece, skip).whole();
-  const { nodes: body, end, endPiece } = parseList(state);
-  if (end === undefined || endPiece === undefined) throw fault(state, 'unexpected EOF', state.source.length);
-  if (end === 'end') return { kind, pipeline, body, otherwise: [] };
-  const chained = /^\s*else\s+(if|with)\b/.exec(endPiece.text);
-  if (chained !== null) {
-    // `else if` shares the `end` of the outer block.
-    return { kind, pipeline, body, otherwise: [parseBlock(state, endPiece, chained[1] as 'if', chained[0].length)] };
-  }
-  const rest = parseList(state);
-  if (rest.end !== 'end') throw fault(state, 'unexpected EOF', state.source.length);
-  return { kind, pipeline, body, otherwise: rest.nodes };
-}
-
-const TOKEN =
-  /\s+|(?<string>"(?:[^"\\\n]|\\.)*")|(?<raw>`[^`]*`)|(?<char>'(?:[^'\\]|\\.)+')|(?<number>[+-]?(?:0[xX][\da-fA-F]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?))|(?<field>\.[A-Za-z_]\w*)|(?<dot>\.)|(?<variable>\$\w*)|(?<word>[A-Za-z_]\w*)|(?<sign>:=|[=|(),])/y;
-
-interface Token {
-  readonly kind: string;
-  readonly text: string;
-  readonly at: number;
-  /** Whether space stands before it: `.A .B` are two terms, `.A.B` is one. */
-  readonly isApart: boolean;
-}
-
-class PipelineParser {
-  readonly #state: State;
-  readonly #piece: Piece;
+class Parser {
+  readonly #name: string;
+  readonly #source: string;
+  readonly #functions: readonly string[];
   readonly #tokens: readonly Token[];
-  #at = 0;
+  readonly #templates = new Map<string, readonly Node[]>();
+  #next = 0;
+  /** Variables in scope. */
+  #variables = ['$'];
+  #rangeDepth = 0;
+  /** Where the action began that is being read. */
+  #actionAt: number | undefined;
 
-  constructor(state: State, piece: Piece, skip: number) {
-    this.#state = state;
-    this.#piece = piece;
-    this.#tokens = this.#lex(skip);
+  constructor(name: string, source: string, functions: readonly string[]) {
+    this.#name = name;
+    this.#source = source;
+    this.#functions = functions;
+    this.#tokens = lexTemplate(source);
   }
 
-  whole(): Pipeline {
-    const pipeline = this.#pipeline();
-    const left = this.#tokens[this.#at];
-    if (left !== undefined) throw this.#fault(`unexpected "${left.text}" in operand`);
+  all(): Templates {
+    const nodes: Node[] = [];
+    while (this.#peek().kind !== 'end of file') {
+      const node = this.#isDefinition() ? this.#define() : this.#textOrAction();
+      if (node === undefined) continue;
+      if ('word' in node) throw this.#fault(`unexpected {{${node.word}}}`);
+      nodes.push(node);
+    }
+    this.#templates.set(this.#name, nodes);
+    return this.#templates;
+  }
+
+  #isDefinition(): boolean {
+    if (this.#peek().kind !== 'open') return false;
+    const after = this.#tokens.slice(this.#next + 1).find(({ kind }) => kind !== 'space');
+    return after?.kind === 'keyword' && after.text === 'define';
+  }
+
+  #define(): undefined {
+    this.#take();
+    this.#takeWord();
+    this.#body(this.#templateName('define clause'), 'define clause', () => this.#expect('close', 'define clause'));
+  }
+
+  /** The nodes up to `end` under a name, with variables of their own. */
+  #body(name: string, context: string, begin: () => void): void {
+    const outside = this.#variables;
+    this.#variables = ['$'];
+    begin();
+    const { nodes, ending } = this.#list();
+    if (ending.word !== 'end') throw this.#fault(`unexpected {{${ending.word}}} in ${context}`);
+    this.#variables = outside;
+    if (nodes.some((node) => node.kind !== 'text' || node.text.trim() !== '') || !this.#templates.has(name)) {
+      this.#templates.set(name, nodes);
+    }
+  }
+
+  /** Nodes up to an `end` or `else`, which is given back. */
+  #list(): { readonly nodes: readonly Node[]; readonly ending: Ending } {
+    const nodes: Node[] = [];
+    while (this.#peek().kind !== 'end of file') {
+      const node = this.#textOrAction();
+      if ('word' in node) return { nodes, ending: node };
+      nodes.push(node);
+    }
+    throw this.#fault('unexpected EOF');
+  }
+
+  #textOrAction(): Node | Ending {
+    const token = this.#takeWord();
+    if (token.kind === 'text') return { kind: 'text', text: token.text, at: token.at };
+    if (token.kind !== 'open') throw this.#unexpected(token, 'input');
+    this.#actionAt = token.at;
+    const node = this.#action();
+    this.#actionAt = undefined;
+    return node;
+  }
+
+  #action(): Node | Ending {
+    const token = this.#takeWord();
+    if (token.kind === 'keyword') {
+      const node = this.#keyword(token);
+      if (node !== undefined) return node;
+    }
+    this.#back();
+    const { at } = this.#peek();
+    return { kind: 'action', pipeline: this.#pipeline('command', 'close'), at };
+  }
+
+  #keyword({ text, at }: Token): Node | Ending | undefined {
+    switch (text) {
+      case 'if':
+      case 'with':
+      case 'range':
+        return this.#control(text, at);
+      case 'end':
+        this.#expect('close', 'end');
+        return { word: 'end' };
+      case 'else':
+        return this.#else();
+      case 'break':
+      case 'continue':
+        this.#expect('close', `{{${text}}}`);
+        if (this.#rangeDepth === 0) throw this.#fault(`{{${text}}} outside {{range}}`);
+        return { kind: text, at };
+      case 'template':
+        return this.#template();
+      case 'block':
+        return this.#block();
+      default:
+        return undefined;
+    }
+  }
+
+  #else(): Ending {
+    const next = this.#peekWord();
+    const isChained = next.kind === 'keyword' && (next.text === 'if' || next.text === 'with');
+    if (!isChained) this.#expect('close', 'else');
+    return { word: 'else' };
+  }
+
+  #control(kind: Control, at: number): BranchNode {
+    const scope = this.#variables.length;
+    const pipeline = this.#pipeline(kind, 'close');
+    if (kind === 'range') this.#rangeDepth += 1;
+    const { nodes: body, ending } = this.#list();
+    if (kind === 'range') this.#rangeDepth -= 1;
+    const otherwise = ending.word === 'end' ? [] : this.#otherwise(kind);
+    this.#variables.length = scope;
+    return { kind, pipeline, body, otherwise, at };
+  }
+
+  #otherwise(kind: Control): readonly Node[] {
+    const next = this.#peekWord();
+    if (next.kind === 'keyword' && next.text === kind && kind !== 'range') {
+      // `else if` shares the `end` of the outer branch.
+      this.#takeWord();
+      return [this.#control(kind, next.at)];
+    }
+    if (next.kind === 'keyword') throw this.#unexpected(next, 'input');
+    const { nodes, ending } = this.#list();
+    if (ending.word !== 'end') throw this.#fault(`expected end; found {{${ending.word}}}`);
+    return nodes;
+  }
+
+  #template(): Node {
+    const { at } = this.#peekWord();
+    const name = this.#templateName('template clause');
+    if (this.#takeWord().kind === 'close') return { kind: 'template', name, pipeline: undefined, at };
+    this.#back();
+    return { kind: 'template', name, pipeline: this.#pipeline('template clause', 'close'), at };
+  }
+
+  #block(): Node {
+    const { at } = this.#peekWord();
+    const name = this.#templateName('block clause');
+    const pipeline = this.#pipeline('block clause', 'close');
+    this.#body(name, 'block clause', () => {});
+    return { kind: 'template', name, pipeline, at };
+  }
+
+  #templateName(context: string): string {
+    const token = this.#takeWord();
+    if (token.kind !== 'string' && token.kind !== 'raw') throw this.#unexpected(token, context);
+    return this.#text(token);
+  }
+
+  #pipeline(context: string, end: TokenKind): Pipeline {
+    const { at } = this.#peekWord();
+    const { declares, isAssignment } = this.#declarations(context);
+    const commands: Command[] = [];
+    for (;;) {
+      const token = this.#takeWord();
+      if (token.kind === end) return this.#checked({ kind: 'pipeline', declares, isAssignment, commands, at }, context);
+      if (!OPERANDS.has(token.kind)) throw this.#unexpected(token, context);
+      this.#back();
+      commands.push(this.#command());
+    }
+  }
+
+  #checked(pipeline: Pipeline, context: string): Pipeline {
+    if (pipeline.commands.length === 0) throw this.#fault(`missing value for ${context}`);
+    pipeline.commands.slice(1).forEach(({ operands }, i) => {
+      if (['bool', 'dot', 'nil', 'int', 'float', 'string'].includes(operands[0]!.kind)) {
+        throw this.#fault(`non executable command in pipeline stage ${i + 2}`);
+      }
+    });
     return pipeline;
   }
 
-  #lex(skip: number): readonly Token[] {
-    const tokens: Token[] = [];
-    const { text, at } = this.#piece;
-    let isApart = true;
-    TOKEN.lastIndex = skip;
-    while (TOKEN.lastIndex < text.length) {
-      const start = TOKEN.lastIndex;
-      const match = TOKEN.exec(text);
-      if (match === null) throw this.#fault(`unexpected "${text[start]}" in command`);
-      const kind = Object.entries(match.groups ?? {}).find(([, value]) => value !== undefined)?.[0];
-      if (kind !== undefined) tokens.push({ kind, text: match[0], at: at + start, isApart });
-      isApart = kind === undefined;
-    }
-    return tokens;
-  }
-
-  #pipeline(): Pipeline {
-    const { declares, isAssignment } = this.#declaration();
-    const commands: (readonly Term[])[] = [];
+  #declarations(context: string): Pick<Pipeline, 'declares' | 'isAssignment'> {
+    const declares: string[] = [];
     for (;;) {
-      const terms: Term[] = [];
-      for (;;) {
-        const token = this.#tokens[this.#at];
-        if (token === undefined || token.text === '|' || token.text === ')') break;
-        terms.push(this.#term(token));
+      const variable = this.#peekWord();
+      if (variable.kind !== 'variable') return { declares, isAssignment: false };
+      const start = this.#next;
+      this.#takeWord();
+      const sign = this.#peekWord();
+      if (sign.kind === 'declare' || sign.kind === 'assign') {
+        this.#takeWord();
+        this.#variables.push(variable.text);
+        return { declares: [...declares, variable.text], isAssignment: sign.kind === 'assign' };
       }
-      if (terms.length === 0)
-        throw this.#fault(commands.length === 0 ? 'missing value for command' : 'missing command');
-      commands.push(terms);
-      if (this.#tokens[this.#at]?.text !== '|') return { declares, isAssignment, commands };
-      this.#at += 1;
+      if (sign.text !== ',' || sign.kind !== 'other') {
+        this.#next = start;
+        return { declares, isAssignment: false };
+      }
+      this.#takeWord();
+      declares.push(variable.text);
+      this.#variables.push(variable.text);
+      if (context !== 'range' || declares.length > 1) throw this.#fault(`too many declarations in ${context}`);
+      if (!['variable', 'close', ')'].includes(this.#peekWord().kind)) {
+        throw this.#fault('range can only initialize variables');
+      }
     }
   }
 
-  #declaration(): { declares: string[]; isAssignment: boolean } {
-    const [a, b, c, d] = this.#tokens.slice(this.#at, this.#at + 4);
-    if (a?.kind === 'variable' && (b?.text === ':=' || b?.text === '=')) {
-      this.#at += 2;
-      return { declares: [a.text], isAssignment: b.text === '=' };
-    }
-    if (a?.kind === 'variable' && b?.text === ',' && c?.kind === 'variable' && d?.text === ':=') {
-      this.#at += 4;
-      return { declares: [a.text, c.text], isAssignment: false };
-    }
-    return { declares: [], isAssignment: false };
-  }
-
-  #term(token: Token): Term {
-    const operand = this.#operand(token);
-    const fields = token.kind === 'field' ? [{ name: token.text.slice(1), at: token.at }] : [];
+  #command(): Command {
+    const { at } = this.#peekWord();
+    const operands: Operand[] = [];
     for (;;) {
-      const next = this.#tokens[this.#at];
-      if (next?.kind !== 'field' || next.isApart) return { operand, fields, at: token.at };
-      fields.push({ name: next.text.slice(1), at: next.at });
-      this.#at += 1;
+      this.#peekWord();
+      const operand = this.#operand();
+      if (operand !== undefined) operands.push(operand);
+      const token = this.#take();
+      if (token.kind === 'space') continue;
+      if (token.kind === 'close' || token.kind === ')') this.#back();
+      else if (token.kind !== 'pipe') throw this.#unexpected(token, 'operand');
+      if (operands.length === 0) throw this.#fault('empty command');
+      return { operands, at };
     }
   }
 
-  #operand(token: Token): Operand {
-    this.#at += 1;
+  /** A term and the fields asked of it. */
+  #operand(): Operand | undefined {
+    const term = this.#term();
+    if (term === undefined || this.#peek().kind !== 'field') return term;
+    const { at } = this.#peek();
+    const names: string[] = [];
+    while (this.#peek().kind === 'field') names.push(this.#take().text.slice(1));
+    if (term.kind === 'field') return { kind: 'field', names: [...term.names, ...names], at };
+    if (term.kind === 'variable') return { kind: 'variable', name: term.name, names, at };
+    if (term.kind === 'identifier' || term.kind === 'pipeline') return { kind: 'chain', of: term, names, at };
+    throw this.#fault(`unexpected . after term ${goQuote(operandText(term))}`);
+  }
+
+  #term(): Operand | undefined {
+    const token = this.#takeWord();
+    const { at, text } = token;
     switch (token.kind) {
-      case 'field':
       case 'dot':
-        return { kind: 'dot' };
+      case 'nil':
+        return { kind: token.kind, at };
+      case 'field':
+        return { kind: 'field', names: [text.slice(1)], at };
+      case 'identifier':
+        return this.#function(token);
       case 'variable':
-        return { kind: 'variable', name: token.text };
+        if (!this.#variables.includes(text)) throw this.#fault(`undefined variable ${goQuote(text)}`);
+        return { kind: 'variable', name: text, names: [], at };
+      case 'bool':
+        return { kind: 'bool', value: text === 'true', text, at };
       case 'string':
-        return { kind: 'constant', value: unquote(token.text) };
       case 'raw':
-        return { kind: 'constant', value: token.text.slice(1, -1) };
+        return { kind: 'string', value: this.#text(token), text, at };
       case 'char':
-        return { kind: 'constant', value: unquote(`"${token.text.slice(1, -1)}"`).codePointAt(0) ?? 0 };
       case 'number':
-        return { kind: 'constant', value: Number(token.text) };
-      case 'word':
-        if (token.text === 'true' || token.text === 'false') return { kind: 'constant', value: token.text === 'true' };
-        if (token.text === 'nil') return { kind: 'nil' };
-        return { kind: 'function', name: token.text, at: token.at };
+        return this.#number(token);
+      case '(':
+        return this.#pipeline('parenthesized pipeline', ')');
       default:
-        return this.#parenthesis(token);
+        this.#back();
+        return undefined;
     }
   }
 
-  #parenthesis(token: Token): Operand {
-    if (token.text !== '(') throw this.#fault(`unexpected "${token.text}" in operand`);
-    const pipeline = this.#pipeline();
-    if (this.#tokens[this.#at]?.text !== ')') throw this.#fault('unclosed left paren');
-    this.#at += 1;
-    return { kind: 'pipeline', pipeline };
+  #function({ text, at }: Token): Operand {
+    if (this.#functions.includes(text)) return { kind: 'identifier', name: text, at };
+    throw this.#fault(`function ${goQuote(text)} not defined`, { word: text, candidates: this.#functions, prefix: '' });
   }
 
-  #fault(message: string): UsageError {
-    return fault(this.#state, message, this.#piece.at);
+  #text(token: Token): string {
+    const text = token.kind === 'raw' ? token.text.slice(1, -1) : unquote(token.text);
+    if (text === undefined) throw this.#fault('invalid syntax');
+    return text;
   }
-}
 
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v' };
+  #number(token: Token): ConstantNode {
+    const { text, at } = token;
+    if (token.kind === 'char') {
+      const characters = [...this.#text(token)];
+      if (characters.length === 0) throw this.#fault('invalid syntax');
+      if (characters.length > 1) throw this.#fault(`malformed character constant: ${text}`);
+      return { kind: 'int', value: characters[0]!.codePointAt(0)!, text, at };
+    }
+    const number = parseNumber(text);
+    if (typeof number === 'string') throw this.#fault(number);
+    return { ...number, text, at };
+  }
 
-function unquote(literal: string): string {
-  return literal.slice(1, -1).replace(/\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|([0-7]{3})|(.))/g, (_, x, u, o, c) => {
-    if (x !== undefined || u !== undefined) return String.fromCharCode(Number.parseInt(x ?? u, 16));
-    if (o !== undefined) return String.fromCharCode(Number.parseInt(o, 8));
-    return ESCAPES[c] ?? c;
-  });
+  #peek(): Token {
+    return this.#tokens[this.#next] ?? this.#tokens.at(-1)!;
+  }
+
+  #take(): Token {
+    const token = this.#peek();
+    this.#next += 1;
+    return token;
+  }
+
+  /** The next token that is no blank; what stands before it is gone. */
+  #peekWord(): Token {
+    while (this.#peek().kind === 'space') this.#next += 1;
+    return this.#peek();
+  }
+
+  #takeWord(): Token {
+    this.#peekWord();
+    return this.#take();
+  }
+
+  #back(): void {
+    this.#next -= 1;
+  }
+
+  #expect(kind: TokenKind, context: string): void {
+    const token = this.#takeWord();
+    if (token.kind !== kind) throw this.#unexpected(token, context);
+  }
+
+  #unexpected({ kind, text, at }: Token, context: string): UsageError {
+    if (kind === 'error') return this.#fault(text + this.#started(at, text));
+    if (kind === 'end of file') return this.#fault(`unexpected EOF in ${context}`);
+    const isWord = kind === 'keyword' || kind === 'dot';
+    const quoted = isWord ? `<${text}>` : text.length > 10 ? `${goQuote(text.slice(0, 10))}...` : goQuote(text);
+    return this.#fault(`unexpected ${quoted} in ${context}`);
+  }
+
+  /** Where an action of several lines began. */
+  #started(at: number, message: string): string {
+    if (this.#actionAt === undefined || this.#lineOf(this.#actionAt) === this.#lineOf(at)) return '';
+    const place = ` started at ${this.#name}:${this.#lineOf(this.#actionAt)}`;
+    return message.endsWith(' action') ? place : ` in action${place}`;
+  }
+
+  #lineOf(at: number): number {
+    return this.#source.slice(0, at).split('\n').length;
+  }
+
+  /** At the line of the token that was taken last. */
+  #fault(message: string, near?: UsageError['near']): UsageError {
+    const at = (this.#tokens[this.#next - 1] ?? this.#peek()).at;
+    const text = `Template parsing error: template: ${this.#name}:${this.#lineOf(at)}: ${message}`;
+    return new UsageError(text, near === undefined ? {} : { near });
+  }
 }

@@ -1,20 +1,62 @@
 /**
- * Values as Go's templates see them, and how Go prints them. JSON has no structs, times or durations; a shape gives them
- * back, so that `{{.OCIv1.Config.Env}}` finds the field that JSON calls `config.Env` and `{{.OCIv1}}` prints like Go.
+ * Values as Go's templates see them. JSON has no structs, times, durations or types; a shape gives them back, so that
+ * `{{.OCIv1.Config.Env}}` finds the field that JSON calls `config.Env`.
  */
+import { GoNamed, goDuration, goTime } from './go-time.ts';
 
-/** undefined: no such map entry; null: a nil pointer. */
+/** undefined: nothing at all, as a missing entry of a map; null: a nil interface; numbers are Go's `int`. */
 export type GoValue =
   | undefined
   | null
   | boolean
   | number
   | string
-  | readonly GoValue[]
-  | ReadonlyMap<string, GoValue>
+  | GoFloat
+  | GoList
+  | GoMap
   | GoStruct
-  | GoText;
+  | GoNilPointer
+  | GoNamed;
 
+/** The type of values whose type is known only when they are there. */
+export const ANY = 'interface {}';
+
+/** A `float64`, which may well be whole. */
+export class GoFloat {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+/** A slice. */
+export class GoList {
+  readonly elementType: string;
+  readonly items: readonly GoValue[];
+  readonly isNil: boolean;
+
+  constructor(elementType: string, items: readonly GoValue[], isNil = false) {
+    this.elementType = elementType;
+    this.items = items;
+    this.isNil = isNil;
+  }
+}
+
+/** A map from strings, its entries in the order in which Go prints and ranges. */
+export class GoMap {
+  readonly elementType: string;
+  readonly entries: ReadonlyMap<string, GoValue>;
+  readonly isNil: boolean;
+
+  constructor(elementType: string, entries: Iterable<readonly [string, GoValue]>, isNil = false) {
+    this.elementType = elementType;
+    this.entries = new Map([...entries].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    this.isNil = isNil;
+  }
+}
+
+/** A struct, or a pointer to one. */
 export class GoStruct {
   readonly typeName: string;
   readonly fields: ReadonlyMap<string, GoValue>;
@@ -27,20 +69,33 @@ export class GoStruct {
     this.json = json;
     this.isPointer = isPointer;
   }
-}
 
-/** A value whose printed form is a text of its own: a time or a duration. */
-export class GoText {
-  readonly printed: string;
-  readonly json: unknown;
-
-  constructor(printed: string, json: unknown) {
-    this.printed = printed;
-    this.json = json;
+  /** A field, perhaps of a struct that is embedded: Go names the field after the type then. */
+  find(name: string): { readonly value: GoValue } | undefined {
+    if (this.fields.has(name)) return { value: this.fields.get(name) };
+    for (const [field, inner] of this.fields) {
+      const isEmbedded = inner instanceof GoStruct && inner.typeName.endsWith(`.${field}`) && inner.json === this.json;
+      const found = isEmbedded ? inner.find(name) : undefined;
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 }
 
-/** What a JSON value is in Go. A field is `GoName` or `GoName=jsonKey`. */
+/** A pointer to nothing. */
+export class GoNilPointer {
+  readonly typeName: string;
+
+  /** @param typeName with its asterisk */
+  constructor(typeName: string) {
+    this.typeName = typeName;
+  }
+}
+
+/**
+ * What a JSON value is in Go. A field is `GoName`, `GoName=jsonKey`, or `GoName=.` for an embedded struct, whose members
+ * stand in the same JSON object.
+ */
 export type Shape =
   | 'string'
   | 'int'
@@ -50,99 +105,109 @@ export type Shape =
   | 'any'
   | { readonly list: Shape }
   | { readonly map: Shape }
-  | { readonly struct: string; readonly fields: readonly (readonly [string, Shape])[]; readonly pointer?: true };
+  | { readonly struct: string; readonly fields: readonly (readonly [string, Shape])[]; readonly pointer?: true }
+  | { readonly pointer: string };
 
 /** Gives a JSON value its Go form; absent members become Go's zero values. */
 export function shaped(shape: Shape, json: unknown): GoValue {
-  if (shape === 'any') return fromJson(json);
-  if (shape === 'string') return typeof json === 'string' ? json : '';
-  if (shape === 'int') return typeof json === 'number' ? json : 0;
-  if (shape === 'bool') return json === true;
-  if (shape === 'time') return goTime(typeof json === 'string' ? json : '0001-01-01T00:00:00Z');
-  if (shape === 'duration') return goDuration(typeof json === 'number' ? json : 0);
-  if ('list' in shape) return Array.isArray(json) ? json.map((item) => shaped(shape.list, item)) : [];
-  if ('map' in shape) {
-    const entries = typeof json === 'object' && json !== null ? Object.entries(json) : [];
-    return new Map(entries.map(([key, value]) => [key, shaped(shape.map, value)]));
+  if (typeof shape === 'string') return shapedScalar(shape, json);
+  if ('list' in shape) {
+    const items = Array.isArray(json) ? json.map((item) => shaped(shape.list, item)) : [];
+    return new GoList(typeOfShape(shape.list), items, !Array.isArray(json));
   }
-  if (shape.pointer === true && (json === undefined || json === null)) return null;
+  if ('map' in shape) {
+    const isThere = typeof json === 'object' && json !== null;
+    const entries = Object.entries(isThere ? json : {}).map(([key, value]) => [key, shaped(shape.map, value)] as const);
+    return new GoMap(typeOfShape(shape.map), entries, !isThere);
+  }
+  if (!('struct' in shape))
+    return json === undefined || json === null ? new GoNilPointer(shape.pointer) : fromJson(json);
+  if (shape.pointer === true && (json === undefined || json === null)) return new GoNilPointer(`*${shape.struct}`);
   const record = (json ?? {}) as Readonly<Record<string, unknown>>;
   const fields = new Map<string, GoValue>();
   for (const [spelling, inner] of shape.fields) {
     const [name, key] = spelling.split('=', 2);
-    fields.set(name!, shaped(inner, record[key ?? name!]));
+    fields.set(name!, shaped(inner, key === '.' ? json : record[key ?? name!]));
   }
   return new GoStruct(shape.struct, fields, json, shape.pointer === true);
 }
 
-/** JSON as Go decodes it without a type: objects are maps. */
+function shapedScalar(shape: Extract<Shape, string>, json: unknown): GoValue {
+  switch (shape) {
+    case 'any':
+      return fromJson(json);
+    case 'string':
+      return typeof json === 'string' ? json : '';
+    case 'int':
+      return typeof json === 'number' ? json : 0;
+    case 'bool':
+      return json === true;
+    case 'time':
+      return goTime(typeof json === 'string' ? json : '0001-01-01T00:00:00Z');
+    case 'duration':
+      return goDuration(typeof json === 'number' ? json : 0);
+  }
+}
+
+function typeOfShape(shape: Shape): string {
+  if (typeof shape === 'string') {
+    return { any: ANY, time: 'time.Time', duration: 'time.Duration', string: 'string', int: 'int', bool: 'bool' }[
+      shape
+    ];
+  }
+  if ('list' in shape) return `[]${typeOfShape(shape.list)}`;
+  if ('map' in shape) return `map[string]${typeOfShape(shape.map)}`;
+  if (!('struct' in shape)) return shape.pointer;
+  return `${shape.pointer === true ? '*' : ''}${shape.struct}`;
+}
+
+/** JSON as Go decodes it without a type; whole numbers are ints. */
 export function fromJson(json: unknown): GoValue {
-  if (json === null || json === undefined) return undefined;
-  if (Array.isArray(json)) return json.map(fromJson);
-  if (typeof json === 'object') return new Map(Object.entries(json).map(([key, value]) => [key, fromJson(value)]));
-  return json as boolean | number | string;
+  if (json === null || json === undefined) return null;
+  if (typeof json === 'number') return Number.isInteger(json) ? json : new GoFloat(json);
+  if (Array.isArray(json)) return new GoList(ANY, json.map(fromJson));
+  if (typeof json !== 'object') return json as boolean | string;
+  return new GoMap(
+    ANY,
+    Object.entries(json).map(([key, value]) => [key, fromJson(value)]),
+  );
+}
+
+/** A slice of strings. */
+export function goStrings(items: readonly string[]): GoList {
+  return new GoList('string', items);
 }
 
 /** Back to JSON, as a template's `json` function writes it. */
 export function toJson(value: GoValue): unknown {
-  if (value === undefined || value === null) return null;
-  if (value instanceof GoStruct || value instanceof GoText) return value.json;
-  if (value instanceof Map) return Object.fromEntries([...sorted(value)].map(([key, v]) => [key, toJson(v)]));
-  if (Array.isArray(value)) return value.map(toJson);
-  return value;
+  if (value === undefined || value === null || value instanceof GoNilPointer) return null;
+  if (value instanceof GoStruct || value instanceof GoNamed) return value.json;
+  if (value instanceof GoFloat) return value.value;
+  if (value instanceof GoList) return value.isNil ? null : value.items.map(toJson);
+  if (!(value instanceof GoMap)) return value;
+  return value.isNil ? null : Object.fromEntries([...value.entries].map(([key, inner]) => [key, toJson(inner)]));
 }
 
-/** The `%v` form. */
-export function printed(value: GoValue, isTop = true): string {
+/** The name of a value's type, as Go spells it. */
+export function typeName(value: GoValue): string {
   if (value === undefined || value === null) return '<nil>';
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (value instanceof GoText) return value.printed;
-  if (value instanceof GoStruct) {
-    const body = [...value.fields.values()].map((v) => printed(v, false)).join(' ');
-    return `${value.isPointer && isTop ? '&' : ''}{${body}}`;
-  }
-  if (value instanceof Map) return `map[${[...sorted(value)].map(([k, v]) => `${k}:${printed(v, false)}`).join(' ')}]`;
-  return `[${(value as readonly GoValue[]).map((v) => printed(v, false)).join(' ')}]`;
+  if (typeof value === 'string') return 'string';
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'number') return 'int';
+  if (value instanceof GoFloat) return 'float64';
+  if (value instanceof GoList) return `[]${value.elementType}`;
+  if (value instanceof GoMap) return `map[string]${value.elementType}`;
+  if (value instanceof GoStruct) return `${value.isPointer ? '*' : ''}${value.typeName}`;
+  return value.typeName;
 }
 
-/** The entries of a map in Go's printing and ranging order. */
-export function sorted(map: ReadonlyMap<string, GoValue>): readonly (readonly [string, GoValue])[] {
-  return [...map].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-}
-
-/** Go's idea of an empty value, which `if`, `and` and `or` test. */
+/** Go's idea of what is not empty, which `if`, `with`, `and`, `or` and `not` test. */
 export function isTrue(value: GoValue): boolean {
   if (value === undefined || value === null || value === false || value === 0 || value === '') return false;
-  if (Array.isArray(value)) return value.length > 0;
-  if (value instanceof Map) return value.size > 0;
+  if (value instanceof GoNilPointer) return false;
+  if (value instanceof GoFloat) return value.value !== 0;
+  if (value instanceof GoList) return value.items.length > 0;
+  if (value instanceof GoMap) return value.entries.size > 0;
+  if (value instanceof GoNamed) return value.integer !== 0;
   return true;
-}
-
-/** `2026-11-21T08:05:24.472182594Z` prints as `2026-11-21 08:05:24.472182594 +0000 UTC`. */
-export function goTime(rfc3339: string): GoText {
-  const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|([+-]\d\d):(\d\d))$/.exec(rfc3339);
-  if (match === null) return new GoText(rfc3339, rfc3339);
-  const [, date, time, fraction, zone, hours, minutes] = match;
-  const digits = (fraction ?? '').replace(/0+$/, '');
-  const offset = zone === 'Z' ? '+0000 UTC' : `${hours}${minutes} ${hours}${minutes}`;
-  return new GoText(`${date} ${time}${digits === '' ? '' : `.${digits}`} ${offset}`, rfc3339);
-}
-
-/** Nanoseconds as Go's `time.Duration` prints them: `1h30m0s`, `1.5s`, `300ms`, `0s`. */
-export function goDuration(nanoseconds: number): GoText {
-  return new GoText(durationText(nanoseconds), nanoseconds);
-}
-
-function durationText(ns: number): string {
-  if (ns === 0) return '0s';
-  const sign = ns < 0 ? '-' : '';
-  const abs = Math.abs(ns);
-  if (abs < 1e3) return `${sign}${abs}ns`;
-  if (abs < 1e6) return `${sign}${abs / 1e3}µs`;
-  if (abs < 1e9) return `${sign}${abs / 1e6}ms`;
-  const hours = Math.floor(abs / 3.6e12);
-  const minutes = Math.floor((abs % 3.6e12) / 6e10);
-  const seconds = (abs % 6e10) / 1e9;
-  return `${sign}${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds}s`;
 }

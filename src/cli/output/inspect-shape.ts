@@ -33,13 +33,10 @@ const OCI_HISTORY: Shape = {
   ],
 };
 
-const ROOT_FS = (struct: string): Shape => ({
-  struct,
-  fields: [
-    ['Type=type', 'string'],
-    ['DiffIDs=diff_ids', STRINGS],
-  ],
-});
+const ROOT_FS = [
+  ['Type=type', 'string'],
+  ['DiffIDs=diff_ids', STRINGS],
+] as const;
 
 const OCI_IMAGE: Shape = {
   struct: 'v1.Image',
@@ -52,7 +49,7 @@ const OCI_IMAGE: Shape = {
     ['OSVersion=os.version', 'string'],
     ['OSFeatures=os.features', STRINGS],
     ['Config=config', OCI_CONFIG],
-    ['RootFS=rootfs', ROOT_FS('v1.RootFS')],
+    ['RootFS=rootfs', { struct: 'v1.RootFS', fields: ROOT_FS }],
     ['History=history', { list: OCI_HISTORY }],
   ],
 };
@@ -97,13 +94,13 @@ const DOCKER_CONFIG: Shape = {
     ['OnBuild', STRINGS],
     ['Labels', LABELS],
     ['StopSignal', 'string'],
-    ['StopTimeout', 'any'],
+    ['StopTimeout', { pointer: '*int' }],
     ['Shell', STRINGS],
   ],
 };
 
-const DOCKER_IMAGE: Shape = {
-  struct: 'docker.V2Image',
+const V1_IMAGE: Shape = {
+  struct: 'docker.V1Image',
   fields: [
     ['ID=id', 'string'],
     ['Parent=parent', 'string'],
@@ -118,7 +115,15 @@ const DOCKER_IMAGE: Shape = {
     ['Variant=variant', 'string'],
     ['OS=os', 'string'],
     ['Size', 'int'],
-    ['RootFS=rootfs', ROOT_FS('docker.V2S2RootFS')],
+  ],
+};
+
+const DOCKER_IMAGE: Shape = {
+  struct: 'docker.V2Image',
+  fields: [
+    // Embedded: templates may leave its name out.
+    ['V1Image=.', V1_IMAGE],
+    ['RootFS=rootfs', { struct: 'docker.V2S2RootFS', pointer: true, fields: ROOT_FS }],
     [
       'History=history',
       {

@@ -1,102 +1,51 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { compileTemplate } from '../../../src/cli/output/go-template.ts';
-import { fromJson, goDuration, shaped } from '../../../src/cli/output/go-value.ts';
+import { goDuration } from '../../../src/cli/output/go-time.ts';
+import { fromJson, shaped } from '../../../src/cli/output/go-value.ts';
 import { INSPECT_SHAPE } from '../../../src/cli/output/inspect-shape.ts';
+import type { UsageError } from '../../../src/cli/usage-error.ts';
 
-const DATA = {
-  Name: 'app',
-  Count: 3,
-  On: true,
-  Off: false,
-  Empty: '',
-  None: null,
-  List: ['a', 'b'],
-  Nested: { b: { c: [1, 2] }, a: 'x' },
-  Labels: { 'io.x': '1', a: 'z' },
+interface Vectors {
+  readonly value: unknown;
+  /** Template, what it prints, and the error when it prints nothing. */
+  readonly vectors: readonly (readonly [string, string | null, string?])[];
+}
+
+const CORPUS = JSON.parse(readFileSync('test/corpus/go-templates.json', 'utf8')) as Record<
+  'untyped' | 'inspection',
+  Vectors
+>;
+
+/** The kind of templates `inspect` is given, against a value whose types are known, and all others. */
+const VALUES = {
+  untyped: fromJson(CORPUS.untyped.value),
+  inspection: shaped(INSPECT_SHAPE, CORPUS.inspection.value),
 };
 
-/** Template and what Go prints; checked against Go's text/template where Buildah could be asked. */
-const TABLE: readonly [string, string][] = [
-  ['plain', 'plain'],
-  ['{{.Name}}', 'app'],
-  ['{{ .Name }}:{{.Count}}', 'app:3'],
-  [
-    '{{.}}',
-    'map[Count:3 Empty: Labels:map[a:z io.x:1] List:[a b] Name:app Nested:map[a:x b:map[c:[1 2]]] None:<nil> Off:false On:true]',
-  ],
-  ['{{.List}} {{.Nested}} {{.On}}', '[a b] map[a:x b:map[c:[1 2]]] true'],
-  ['{{.Nested.b.c}}', '[1 2]'],
-  ['{{.Missing}}', '<no value>'],
-  ['{{.None}}', '<no value>'],
-  ['{{index .List 1}}', 'b'],
-  ['{{index .Labels "io.x"}}', '1'],
-  ['{{index .Nested "b" "c" 0}}', '1'],
-  ['{{(index .Nested "b").c}}', '[1 2]'],
-  ['{{len .List}} {{len .Name}} {{len .Labels}}', '2 3 2'],
-  ['{{slice .Name 1 2}}', 'p'],
-  ['{{printf "%s-%d %v %q" .Name .Count .List .List}}', 'app-3 [a b] ["a" "b"]'],
-  ['{{printf "%5s|%-5s|%05d|%x" "a" "b" 42 255}}', '    a|b    |00042|ff'],
-  ['{{printf "%d" "x"}} {{printf "%s"}}', '%!d(string=x) %!s(MISSING)'],
-  ['{{.Name | printf "%s!"}}', 'app!'],
-  ['{{"quoted \\"x\\"\\n"}}', 'quoted "x"\n'],
-  ['{{`raw \\n`}}', 'raw \\n'],
-  ['{{json .Nested}}', '{"a":"x","b":{"c":[1,2]}}'],
-  ['{{json .List}}{{json .None}}', '["a","b"]null'],
-  ['{{json "<a>"}}', '"<a>"'],
-  ['{{range .List}}<{{.}}>{{end}}', '<a><b>'],
-  ['{{range $i, $e := .List}}{{$i}}={{$e}} {{end}}', '0=a 1=b '],
-  ['{{range $e := .List}}{{$e}}{{$.Name}} {{end}}', 'aapp bapp '],
-  ['{{range $k, $v := .Labels}}{{$k}}={{$v}};{{end}}', 'a=z;io.x=1;'],
-  ['{{range .Empty2}}x{{else}}none{{end}}', 'none'],
-  ['{{range .List}}{{if eq . "b"}}{{break}}{{end}}{{.}}{{end}}', 'a'],
-  ['{{range .List}}{{if eq . "a"}}{{continue}}{{end}}{{.}}{{end}}', 'b'],
-  ['{{if .On}}yes{{else}}no{{end}}{{if .Off}}yes{{else}}no{{end}}', 'yesno'],
-  ['{{if .Empty}}a{{else if .List}}b{{else}}c{{end}}', 'b'],
-  ['{{with .Nested}}{{.a}}{{end}}{{with .Empty}}x{{else}}y{{end}}', 'xy'],
-  ['{{if eq .Name "x" "app"}}in{{end}}{{if ne .Count 3}}{{else}}three{{end}}', 'inthree'],
-  ['{{if and .On .Off}}a{{else}}b{{end}}{{if or .Off .On}}c{{end}}{{not .On}}', 'bcfalse'],
-  ['{{and .On .Name}} {{or .Empty .Name}}', 'app app'],
-  ['{{lt 1 2}} {{le 2 2}} {{gt 1 2}} {{ge "b" "a"}}', 'true true false true'],
-  ['{{$x := .Name}}{{$x}}{{$x = "y"}}{{$x}}', 'appy'],
-  ['a {{- .Name -}} b', 'aappb'],
-  ['a\n{{- /* note */ -}}\nb', 'ab'],
-  ['{{/* note */}}x', 'x'],
-  ['{{print 1 2 "a" "b" 3}}', '1 2ab3'],
-  ['{{println .Name}}', 'app\n'],
-  ['{{html "<a & \'b\'>"}}', '&lt;a &amp; &#39;b&#39;&gt;'],
-  ['{{join .List ","}} {{upper .Name}} {{lower "AB"}} {{index (split "a,b" ",") 1}}', 'a,b APP ab b'],
-  ['{{"}}"}}', '}}'],
-  ['{{ 1 }}{{ -2 }}{{ 0x10 }}', '1-216'],
-  ['{{.List | len | printf "%d"}}', '2'],
-];
-
-const ERRORS: readonly [string, RegExp][] = [
-  ['{{.Name', /Template parsing error: template: format:1: unclosed action$/],
-  ['a\n{{nosuch 1}}', /Template parsing error: template: format:2: function "nosuch" not defined$/],
-  ['{{if .On}}x', /unexpected EOF/],
-  ['{{end}}', /unexpected \{\{end\}\}/],
-  ['{{}}', /missing value for command/],
-  ['{{.Name |}}', /missing command/],
-  ['{{(.Name}}', /unclosed left paren/],
-  ['{{.Name.x}}', /format:1:7: executing "format" at <\.Name\.x>: can't evaluate field x in type string/],
-  ['{{index .List 5}}', /error calling index: index out of range: 5/],
-  ['{{$y}}', /undefined variable "\$y"/],
-  ['{{template "x"}}', /not supported/],
-  ['{{len 3}}', /error calling len/],
-];
-
 describe('Go templates', () => {
-  for (const [source, expected] of TABLE) {
-    it(`renders ${JSON.stringify(source)}`, () => {
-      assert.equal(compileTemplate('format', source).render(fromJson(DATA)), expected);
-    });
+  for (const kind of ['untyped', 'inspection'] as const) {
+    for (const [source, expected, error] of CORPUS[kind].vectors) {
+      it(`${error === undefined ? 'renders' : 'refuses'} ${JSON.stringify(source)}`, () => {
+        const render = () => compileTemplate('format', source).render(VALUES[kind]);
+        if (error === undefined) assert.equal(render(), expected);
+        else assert.throws(render, { message: error });
+      });
+    }
   }
-  for (const [source, message] of ERRORS) {
-    it(`refuses ${JSON.stringify(source)}`, () => {
-      assert.throws(() => compileTemplate('format', source).render(fromJson(DATA)), message);
-    });
-  }
+  it('chains `else with`, as Go does since 1.23', () => {
+    const source = '{{with .Empty}}a{{else with .Name}}{{.}}{{else}}c{{end}}';
+    assert.equal(compileTemplate('format', source).render(VALUES.untyped), 'app');
+  });
+  it('stops a template that calls itself', () => {
+    const source = '{{define "x"}}{{template "x"}}{{end}}{{template "x"}}';
+    assert.throws(() => compileTemplate('format', source).render(VALUES.untyped), /exceeded maximum template depth/);
+  });
+  it('suggests the field that was meant', () => {
+    const render = () => compileTemplate('format', '{{.OCIv1.Confg}}').render(VALUES.inspection);
+    assert.throws(render, (error: UsageError) => error.near?.candidates.includes('Config') === true);
+  });
 });
 
 const INSPECTION = {
@@ -129,7 +78,7 @@ const INSPECTED: readonly [string, string][] = [
   ['{{printf "%q" .OCIv1.Config.Cmd}}', '["/bin/sh"]'],
   ['{{index .OCIv1.Config.Labels "io.buildah.version"}}', '1.28.2'],
   ['{{.Docker.Config.Cmd}} {{.Docker.Config.Healthcheck.Interval}}', '[/bin/sh] 30s'],
-  ['{{.Docker.Config.Healthcheck}}', '&{[CMD x] 0s 0s 30s 0s 0}'],
+  ['{{.Docker.Config.Healthcheck}}', '{[CMD x] 0s 0s 30s 0s 0}'],
   ['{{.OCIv1.Author}}x{{.Container}}', 'x'],
   ['{{json .OCIv1.Config.Cmd}}', '["/bin/sh"]'],
   ['{{.OCIv1.Config.ExposedPorts}}', 'map[80/tcp:{}]'],
