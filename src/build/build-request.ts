@@ -11,6 +11,7 @@ import { buildArguments } from './build-arguments.ts';
 import { type BuildContext, openContext, readAllStdin } from './build-context.ts';
 import { readContainerfile } from './containerfile.ts';
 import { type NamedContext, openNamedContexts } from './named-context.ts';
+import { SourceGate } from './source-gate.ts';
 
 /** The same for every platform. */
 export interface BuildInput {
@@ -23,6 +24,8 @@ export interface BuildInput {
   readonly contexts: ReadonlyMap<string, NamedContext>;
   /** Path of the file when there is just one. */
   readonly containerfile: string | undefined;
+  /** What everything fetched has to pass. */
+  readonly gate: SourceGate;
 }
 
 export interface BuildRequest extends BuildInput {
@@ -34,9 +37,11 @@ export interface BuildRequest extends BuildInput {
   readonly isPlatformAsked: boolean;
 }
 
-/** @throws `dockerfile.*` with a place, `context.invalid`, `usage.invalid` */
+/** @throws `dockerfile.*` with a place, `context.invalid`, `usage.invalid`, `lock.*`, `policy.*` */
 export async function readInput(engine: Engine, o: BuildOptions): Promise<BuildInput> {
-  const context = await openContext(engine, o.context, readAllStdin);
+  const gate = new SourceGate(engine, o);
+  const context = await openContext(engine, o.context, readAllStdin, (...args) => gate.fetchContext(...args));
+  if (context.isLocal) gate.requireLocal('context');
   const { source, path } = readContainerfile({
     files: filesOf(o, context),
     contextDir: context.dir,
@@ -44,9 +49,10 @@ export async function readInput(engine: Engine, o: BuildOptions): Promise<BuildI
     readStdin: () => readAllStdin().toString(),
   });
   const buildArgs = buildArguments(o.buildArgs ?? [], o.buildArgFiles ?? [], engine.env, engine.cwd);
-  const contexts = await openNamedContexts(engine, o.buildContexts ?? []);
+  const contexts = await openNamedContexts(engine, o.buildContexts ?? [], gate);
   const parsed = parseDockerfile(source);
-  return { context, source, parsed, instructions: buildInstructions(parsed), buildArgs, contexts, containerfile: path };
+  const instructions = buildInstructions(parsed);
+  return { context, source, parsed, instructions, buildArgs, contexts, containerfile: path, gate };
 }
 
 /** @param platform undefined for this machine's. @throws `dockerfile.*` with a place */

@@ -127,6 +127,7 @@ async function buildOnce(
   if (outputs.length > 0 && outputs.every(({ type }) => type === 'cacheonly')) {
     await cache.keepImported();
     await exportSteps(engine, o, runs, caches.cacheTo);
+    input.gate.end();
     const nothing: BuildResult = { id: undefined, manifest: undefined, names: [], images: [] };
     tellEnd(engine, nothing);
     return nothing;
@@ -142,6 +143,7 @@ async function buildOnce(
     await inPhase(engine.emit, 'export', undefined, () => writeOutput(engine, o, output, runs, images, said));
   }
   await exportSteps(engine, o, runs, caches.cacheTo);
+  input.gate.end();
   tellEnd(engine, result);
   return result;
 }

@@ -3,7 +3,6 @@ import { digestSources } from '../container/content-digest.ts';
 import { copyInto, numericOwner } from '../container/copy-into.ts';
 import { inlineSource, type ResolvedSource, resolveSources } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
-import { fetchSources } from '../container/remote-files.ts';
 import type { SecretSource } from '../container/secret-source.ts';
 import type { SshAgent } from '../container/ssh-agent.ts';
 import type { StatCache } from '../container/stat-cache.ts';
@@ -17,6 +16,7 @@ import type { RootDirectory } from '../sys/root-directory.ts';
 import type { BuildInputs } from './build-inputs.ts';
 import type { Origin, Origins } from './origins.ts';
 import type { Below, PreparedStep } from './prepared-step.ts';
+import type { SourceGate } from './source-gate.ts';
 import { CONTENT, copyInputs, type FileList } from './step-inputs.ts';
 
 export interface CopyActionOptions {
@@ -32,6 +32,8 @@ export interface CopyActionOptions {
   readonly certDir: string | undefined;
   /** Told of what ADD fetches. */
   readonly inputs: BuildInputs;
+  /** What ADD may fetch. */
+  readonly gate: SourceGate;
   /** Opens a root that stays open until the stage ends: sources refer to it. */
   readonly rootOf: (path: string) => RootDirectory;
 }
@@ -154,7 +156,7 @@ async function localSources(
 /** Archives of this machine are unpacked unless told otherwise, those of others only when told to. */
 async function remoteSources(o: CopyActionOptions, step: AddStep, source: AddSource): Promise<ResolvedSource[]> {
   const { engine } = o;
-  const fetched = await fetchSources(engine, source.text, source.kind as 'http' | 'git', {
+  const fetched = await o.gate.fetchSources(engine, source.text, {
     checksum: step.checksum,
     keepGitDir: step.keepGitDir,
     tlsVerify: o.tlsVerify,

@@ -3,9 +3,10 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { FetchedInput } from '../attest/build-facts.ts';
 import type { Engine } from '../container/engine.ts';
-import { fetchContext, isRemoteContext } from '../container/remote-context.ts';
+import { isRemoteContext } from '../container/remote-context.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { publicInput } from './build-inputs.ts';
+import type { SourceGate } from './source-gate.ts';
 
 export type NamedContext =
   /** What was fetched is no local directory: its ignore file, if it has one, is a file like any other. */
@@ -22,33 +23,36 @@ export type NamedContext =
 
 const IMAGE = /^(?:docker-image|container-image|docker):\/\//;
 
-/** @throws `usage.invalid`, `context.invalid`, `usage.unsupported` */
+/** @throws `usage.invalid`, `context.invalid`, `usage.unsupported`, and what the gate throws */
 export async function openNamedContexts(
   engine: Engine,
   entries: readonly string[],
+  gate: SourceGate,
 ): Promise<Map<string, NamedContext>> {
   const contexts = new Map<string, NamedContext>();
   for (const entry of entries) {
     const at = entry.indexOf('=');
     if (at <= 0) throw new BuilderError('usage.invalid', `--build-context ${JSON.stringify(entry)} must be NAME=PLACE`);
     const name = entry.slice(0, at);
-    contexts.set(name, await openNamed(engine, name, entry.slice(at + 1)));
+    contexts.set(name, await openNamed(engine, name, entry.slice(at + 1), gate));
   }
   return contexts;
 }
 
-async function openNamed(engine: Engine, name: string, place: string): Promise<NamedContext> {
+async function openNamed(engine: Engine, name: string, place: string, gate: SourceGate): Promise<NamedContext> {
   if (IMAGE.test(place)) return { kind: 'image', reference: place.replace(IMAGE, '') };
   if (/^oci-layout:\/\//.test(place)) return { kind: 'image', reference: place.replace(/^oci-layout:\/\//, 'oci:') };
   if (isRemoteContext(place)) {
     const dir = engine.store.scratch.directory('context');
-    const fetched = await fetchContext(engine, place, dir);
+    const fetched = await gate.fetchContext(engine, place, dir);
     const input = publicInput(fetched.input);
     return { kind: 'directory', dir: fetched.dir, isLocal: false, input, modifiedAt: () => fetched.modifiedAt() };
   }
   const dir = resolve(engine.cwd, place);
-  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true)
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true) {
+    gate.requireLocal(name);
     return { kind: 'directory', dir, isLocal: true };
+  }
   throw new BuilderError(
     'context.invalid',
     `the build context ${name} needs the directory ${dir}, which does not exist`,

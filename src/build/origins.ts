@@ -13,8 +13,8 @@ import { BuilderError } from '../report/builder-error.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import { chainIdOfAll } from '../spec/digest.ts';
 import { CleanupStack } from '../sys/dispose.ts';
+import type { FindImage } from './find-image.ts';
 import type { NamedContext } from './named-context.ts';
-import type { FindImage } from './stage-base.ts';
 import type { LayerState } from './stage-root.ts';
 import { withStageHint } from './stage-suggestion.ts';
 

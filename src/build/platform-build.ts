@@ -28,9 +28,11 @@ import type { BuildRequest } from './build-request.ts';
 import { BuildTrace, type TracedBase, traceTable } from './build-trace.ts';
 import type { ExportedSteps } from './cache-export.ts';
 import { type Entitlements, parseEntitlements } from './entitlements.ts';
+import { type FindImage, pulledImage } from './find-image.ts';
 import { Origins } from './origins.ts';
+import { requirePlannedSources } from './planned-sources.ts';
 import type { PostMortem } from './post-mortem.ts';
-import { type BaseImage, type FindImage, pulledImage, StageBases } from './stage-base.ts';
+import { type BaseImage, StageBases } from './stage-base.ts';
 import { StageBuild, type StageResult } from './stage-build.ts';
 import { emitOfStage, plannedSteps } from './stage-events.ts';
 import { StagePreview } from './stage-preview.ts';
@@ -87,6 +89,8 @@ export class PlatformBuild implements AsyncDisposable {
       includeUnused: b.options.skipUnusedStages === false,
       resolveBase: (stage) => bases.resolve(stage),
     });
+    const { gate, contexts } = b.request;
+    requirePlannedSources(gate, lowered, contexts, (stage) => bases.pullOptions(stage).platform);
     return new PlatformBuild(b, lowered, bases);
   }
 
@@ -338,6 +342,7 @@ export class PlatformBuild implements AsyncDisposable {
       certDir: options.certDir,
       inputs: this.#b.inputs,
       postMortem: this.#b.postMortem,
+      gate: request.gate,
     });
     this.#cleanup.use(origins);
     this.#cleanup.use(actions);
@@ -444,8 +449,8 @@ export class PlatformBuild implements AsyncDisposable {
 }
 
 /** Images are inputs of the build, whoever reads them. */
-function findImage({ isDryRun, inputs }: PlatformBuildOptions): FindImage {
-  const find: FindImage = isDryRun === true ? peekImage : pulledImage;
+function findImage({ isDryRun, inputs, request }: PlatformBuildOptions): FindImage {
+  const find = request.gate.images(isDryRun === true ? peekImage : pulledImage);
   return async (engine, reference, o) => {
     const found = await find(engine, reference, o);
     inputs.add(imageInput(found.image, found.name === '' ? reference : found.name));

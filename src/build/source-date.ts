@@ -3,7 +3,6 @@
  * or a stage that only fetches. @see https://reproducible-builds.org/specs/source-date-epoch/
  */
 import type { Engine } from '../container/engine.ts';
-import { fetchSources } from '../container/remote-files.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
 import { evaluateStage } from '../dockerfile/evaluate-plan.ts';
 import type { Stage } from '../dockerfile/stages.ts';
@@ -52,7 +51,7 @@ async function timeOfStage(engine: Engine, o: BuildOptions, r: BuildRequest, sta
   ) {
     throw refuse('does more than fetch one remote source into scratch');
   }
-  const { modifiedAt } = await fetchSources(engine, source.text, source.kind, {
+  const { modifiedAt } = await r.gate.fetchSources(engine, source.text, {
     checksum: step.checksum,
     tlsVerify: o.tlsVerify,
     certDir: o.certDir,

@@ -1,7 +1,6 @@
 /** What stages stand on: scratch, another stage, an image. */
 import type { Engine } from '../container/engine.ts';
-import { type LocalImage, loadImage } from '../container/local-image.ts';
-import { pullImage } from '../container/pull.ts';
+import type { LocalImage } from '../container/local-image.ts';
 import type { BuildOptions, PullOptions } from '../container/verb-options.ts';
 import type { Source, Stage } from '../dockerfile/stages.ts';
 import { BuilderError, located } from '../report/builder-error.ts';
@@ -9,6 +8,7 @@ import { chainIdOfAll } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { BuildRequest } from './build-request.ts';
+import type { FindImage } from './find-image.ts';
 import { inPhase } from './phase.ts';
 import { type LayerState, NO_LAYERS } from './stage-root.ts';
 import { withStageHint } from './stage-suggestion.ts';
@@ -27,17 +27,6 @@ export interface StageBottom {
   readonly layers: LayerState;
   /** `FROM name` in history comments; undefined for scratch. */
   readonly name: string | undefined;
-}
-
-export type FindImage = (
-  engine: Engine,
-  reference: string,
-  o: PullOptions,
-) => Promise<{ readonly image: LocalImage; readonly name: string }>;
-
-export async function pulledImage(engine: Engine, reference: string, o: PullOptions): ReturnType<FindImage> {
-  const { record, name } = await pullImage(engine, reference, o);
-  return { image: loadImage(engine, record), name };
 }
 
 /** Images are looked up once each, however many stages stand on them. */

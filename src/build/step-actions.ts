@@ -33,6 +33,7 @@ import type { Origins } from './origins.ts';
 import type { PostMortem } from './post-mortem.ts';
 import type { Below, PreparedStep } from './prepared-step.ts';
 import { requestedDevices } from './requested-devices.ts';
+import type { SourceGate } from './source-gate.ts';
 import type { StageRoot } from './stage-root.ts';
 import { type FileList, type FileStep, filesystemInput, runInputs } from './step-inputs.ts';
 
@@ -59,6 +60,7 @@ export interface StepActionOptions {
   readonly postMortem: PostMortem | undefined;
   /** Told of what ADD fetches. */
   readonly inputs: BuildInputs;
+  readonly gate: SourceGate;
 }
 
 const contentOfMount = (index: number): string => `content of mount ${index + 1}`;

@@ -89,6 +89,22 @@ export function parseGitUrl(text: string): GitUrl {
   };
 }
 
+/**
+ * The same place at one commit, which is asked for by its name.
+ * @param commit its whole name. @throws `blob.digest-mismatch` when the URL wants another
+ */
+export function atCommit(url: GitUrl, commit: string | undefined): GitUrl {
+  if (commit === undefined) return url;
+  if (url.checksum === undefined || commit.startsWith(url.checksum)) {
+    return { ...url, checksum: commit, fetchesByCommit: true };
+  }
+  throw new BuilderError(
+    'blob.digest-mismatch',
+    `cannot use ${url.remote.replace(/\/\/[^/@]*@/, '//')} at commit ${commit}: its checksum is ${url.checksum}`,
+    { facts: { expected: commit, actual: url.checksum } },
+  );
+}
+
 function queryOf(text: string, query: string): Map<string, string> {
   const values = new Map<string, string>();
   for (const [key, value] of new URLSearchParams(query)) {

@@ -6,7 +6,7 @@ import { BuilderError } from '../report/builder-error.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import type { Engine } from './engine.ts';
 import { cloneGit } from './git-source.ts';
-import { isGitUrl, parseGitUrl } from './git-url.ts';
+import { atCommit, isGitUrl, parseGitUrl } from './git-url.ts';
 import { fetchUrl } from './remote-source.ts';
 import { unpackArchiveFile } from './unpack-context.ts';
 
@@ -28,12 +28,32 @@ export function isRemoteContext(text: string): boolean {
   return isGitUrl(text) || GITHUB.test(text) || /^https?:\/\//.test(text);
 }
 
-/** @param dir an empty directory. @throws `copy.fetch-failed`, `context.invalid` */
-export async function fetchContext(engine: Engine, text: string, dir: string): Promise<FetchedContext> {
+/** What the context has to be. */
+export interface ContextPin {
+  /** `sha256:…` of what the URL serves; of a git URL the beginning of the commit's name. */
+  readonly checksum?: string | undefined;
+  /** Whole name of the commit to fetch from git, whatever the ref stands for now. */
+  readonly commit?: string | undefined;
+}
+
+/** The URL of a remote context in full. */
+export function contextUrl(text: string): string {
+  return GITHUB.test(text) ? githubUrl(text) : text;
+}
+
+/** @param dir an empty directory. @throws `copy.fetch-failed`, `context.invalid`, `blob.digest-mismatch` */
+export async function fetchContext(
+  engine: Engine,
+  text: string,
+  dir: string,
+  pin: ContextPin = {},
+): Promise<FetchedContext> {
   const { env, signal } = engine;
-  const url = GITHUB.test(text) ? githubUrl(text) : text;
+  const { checksum } = pin;
+  const url = contextUrl(text);
   if (isGitUrl(url)) {
-    const checkout = await cloneGit(parseGitUrl(url), { directory: dir, env, signal });
+    const place = atCommit(parseGitUrl(url), pin.commit);
+    const checkout = await cloneGit(place, { directory: dir, checksum, env, signal });
     const { root, subdirectory, committedAt, commit } = checkout;
     const contained = join(root, containedPath(root, subdirectory));
     const input: FetchedInput = { kind: 'git', url, commit };
@@ -41,7 +61,7 @@ export async function fetchContext(engine: Engine, text: string, dir: string): P
   }
   const download = join(dir, 'download');
   mkdirSync(download);
-  const file = await fetchUrl(url, { directory: download, env, signal });
+  const file = await fetchUrl(url, { directory: download, checksum, env, signal });
   const input: FetchedInput = { kind: 'http', url, digest: file.digest };
   const served = file.lastModified?.seconds;
   // Unpacked into a directory of its own: nothing fetched before or after is ever in the way of a link in it.

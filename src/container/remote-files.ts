@@ -6,7 +6,7 @@ import type { Timestamp } from '../spec/timestamp.ts';
 import { DownloadCache, type KeptDownload } from './download-cache.ts';
 import type { Engine } from './engine.ts';
 import { cloneGit } from './git-source.ts';
-import { parseGitUrl } from './git-url.ts';
+import { atCommit, parseGitUrl } from './git-url.ts';
 import { gitLogin, httpLogin } from './remote-login.ts';
 import { fetchIfChanged, timeOf } from './remote-source.ts';
 import type { SecretSource } from './secret-source.ts';
@@ -15,6 +15,8 @@ import { serveSshAgent } from './ssh-agent-server.ts';
 
 export interface RemoteFilesOptions {
   readonly checksum?: string | undefined;
+  /** Whole name of the commit to fetch from git, whatever the ref stands for now. */
+  readonly commit?: string | undefined;
   readonly keepGitDir?: boolean | undefined;
   readonly tlsVerify?: boolean | undefined;
   readonly certDir?: string | undefined;
@@ -78,7 +80,7 @@ async function fetchFile(engine: Engine, text: string, o: RemoteFilesOptions): P
 
 async function fetchRepository(engine: Engine, text: string, o: RemoteFilesOptions): Promise<RemoteFiles> {
   const { env, signal, store } = engine;
-  const url = parseGitUrl(text);
+  const url = atCommit(parseGitUrl(text), o.commit);
   const directory = join(store.scratch.directory('remote'), 'git');
   mkdirSync(directory);
   const login = gitLogin(url.remote, o.secrets, env);

@@ -265,6 +265,15 @@ export interface BuildOptions extends RegistryOptions, Cancellable {
   readonly manifest?: string;
   readonly from?: string;
   readonly pull?: PullPolicy;
+  /**
+   * Lock file: written by a build that succeeds, read by one with `locked`; then the default is `slipway.lock` in the
+   * context directory.
+   */
+  readonly lock?: string;
+  /** Build with what the lock file says and nothing else. */
+  readonly locked?: boolean;
+  /** Rules in BuildKit's JSON about what may be read, and what is read in its place. */
+  readonly sourcePolicyFile?: string;
   readonly format?: ImageFormat;
   readonly squash?: boolean;
   readonly timestamp?: number;

@@ -66,6 +66,11 @@ export const ERROR_CODES = {
   // build
   'context.invalid': 'The build context cannot be used.',
   'build.failed': 'A step of the build failed.',
+  'lock.invalid': 'The lock file is missing, malformed, or of another version.',
+  'lock.missing': 'A locked build needs an input that its lock file does not name.',
+  'lock.mismatch': 'An input of a locked build is not what the lock file says.',
+  'policy.denied': 'A policy forbids to use the source or the image.',
+  'policy.invalid': 'A policy file is missing or malformed.',
   'cache.not-known': 'No cache of RUN mounts has that id or name.',
   'cache.ambiguous': 'Several caches of RUN mounts have that id.',
   'cache.in-use': 'A command is using the cache.',

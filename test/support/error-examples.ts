@@ -6,6 +6,9 @@ import { decompress } from '../../src/archive/compression.ts';
 import { readTar } from '../../src/archive/tar-reader.ts';
 import { verified } from '../../src/archive/verify.ts';
 import { readContainerfile } from '../../src/build/containerfile.ts';
+import { readLock, writeLock } from '../../src/build/lock-file.ts';
+import { SourceGate } from '../../src/build/source-gate.ts';
+import { applyPolicy, parseSourcePolicy } from '../../src/build/source-policy.ts';
 import { why } from '../../src/build/why.ts';
 import { UsageError } from '../../src/cli/usage-error.ts';
 import { removeCache } from '../../src/container/cache-store.ts';
@@ -97,6 +100,13 @@ const engine = {
     containers: { list: () => [{ id: ID, name: 'alpine-working-container' }] },
   },
 } as unknown as Engine;
+
+/** Of a build that is held to a lock of one file. */
+function lockedGate(place: string): SourceGate {
+  const http = [{ url: 'https://example.org/file', digest: `sha256:${'a'.repeat(64)}` }];
+  writeLock(join(place, 'slipway.lock'), { images: [], http, git: [] });
+  return new SourceGate({ ...engine, cwd: place }, { locked: true, lock: 'slipway.lock' });
+}
 
 async function* bytes(...chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* chunks;
@@ -321,6 +331,15 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
       `the cache registry.example.org/app:cache promised the layer sha256:${ID}: it has 12 bytes, not 1204`,
     ),
   'build.not-known': (place) => why(engineOfCaches(place), {}),
+  'lock.invalid': (place) => readLock(join(place, 'slipway.lock')),
+  'lock.missing': (place) => lockedGate(place).requireFetch('https://example.org/tool.tar.gz', undefined),
+  'lock.mismatch': (place) => lockedGate(place).requireFetch('https://example.org/file', `sha256:${'b'.repeat(64)}`),
+  'policy.denied': () => {
+    const rule = { action: 'DENY', selector: { identifier: 'docker-image://docker.io/*' } };
+    const policy = parseSourcePolicy(JSON.stringify({ rules: [rule] }), 'policy.json');
+    applyPolicy(policy, { identifier: 'docker-image://docker.io/library/alpine:latest', attrs: {} });
+  },
+  'policy.invalid': () => parseSourcePolicy('{ "rules": [{ "action": "REJECT" }] }', 'policy.json'),
   'build.failed': () =>
     new BuilderError(
       'build.failed',

@@ -113,6 +113,8 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       target: 'target',
       ignoreFile: 'ignorefile',
       from: 'from',
+      lock: 'lock',
+      sourcePolicyFile: 'source-policy-file',
       trace: 'trace',
       manifest: 'manifest',
       osVersion: 'os-version',
@@ -143,6 +145,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
     }),
     ...switches(c, {
       noCache: 'no-cache',
+      locked: 'locked',
       inheritLabels: 'inherit-labels',
       inheritAnnotations: 'inherit-annotations',
       rm: 'rm',

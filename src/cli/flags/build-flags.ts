@@ -60,6 +60,14 @@ export const BUILD_FLAGS: readonly Option[] = [
     choices: ['text', 'json', 'none'],
   }),
   option('--dry-run bool', 'run nothing; say what would be run, and why'),
+  option('--lock str FILE', 'write what every input came to; with --locked, the file that is obeyed', {
+    complete: 'file',
+  }),
+  option('--locked bool', 'build with what the lock file says alone; default slipway.lock in the context'),
+  option('--source-policy-file str FILE', "rules about what may be read from where, in BuildKit's JSON", {
+    tier: 'P2',
+    complete: 'file',
+  }),
   option('--jobs int N', 'steps to run at once; 0 is no limit'),
   option('--skip-unused-stages bool', 'leave out stages the target does not need', { default: 'true' }),
   option('--secret strs id=ID[,src=FILE]', 'secret for RUN --mount=type=secret'),
@@ -104,7 +112,6 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--hooks-dir strs DIR', 'hooks for OCI runtimes', { tier: 'P2', complete: 'directory' }),
   ...refused('--timings and --trace tell where the time went', '--log-rusage bool', '--rusage-logfile str'),
   ...refused('--logfile writes one file', '--logsplit bool'),
-  ...refused('bases are not checked against a policy', '--source-policy-file str'),
   ...refused('several steps may run at once', '--stdin bool'),
 ];
 
