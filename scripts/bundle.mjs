@@ -55,8 +55,9 @@ await Promise.all([
     ...common,
     entryPoints: { program: 'src/cli/main.ts' },
     format: 'cjs',
-    // Template literals keep characters beyond ASCII, which the start script relies on not meeting.
-    supported: { 'template-literal': false },
+    // Template literals keep characters beyond ASCII, which the start script relies on not meeting; and what it compiles
+    // cannot import() packages that stay outside the bundle, only require() them.
+    supported: { 'template-literal': false, 'dynamic-import': false },
     outExtension: { '.js': '.cjs' },
     define: { 'import.meta.url': '__file_url' },
     banner: { js: "const __file_url = require('node:url').pathToFileURL(__filename).href;" },

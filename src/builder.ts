@@ -12,6 +12,7 @@ import { requireNamespace } from './container/namespace.ts';
 import type { RememberedStep } from './container/remembered-steps.ts';
 import type { TreeChange, TreeDiffOptions } from './container/tree-diff.ts';
 import type {
+  ArtifactOptions,
   BuilderOptions,
   BuildOptions,
   BuildResult,
@@ -109,6 +110,12 @@ export interface Builder extends AsyncDisposable {
   createList(name: string, images: readonly string[], o?: CreateListOptions): Promise<string>;
   /** Puts an image into a list. */
   addToList(list: string, image: string, o?: ListEntryOptions): Promise<ListChange>;
+  /** Puts files into a list, as one OCI artifact. */
+  addArtifactToList(
+    list: string,
+    files: readonly string[],
+    o?: ArtifactOptions & ListEntryOptions,
+  ): Promise<ListChange>;
   /** Changes what a list says of an entry, named by digest or image. */
   annotateEntry(list: string, entry: string, o: ListEntryOptions): Promise<ListChange>;
   annotateList(
@@ -257,6 +264,8 @@ function builderOn(engine: Engine): Builder {
       (await import('./container/list-verbs.ts')).createList(engine, name, images, options),
     addToList: async (list, image, options) =>
       (await import('./container/list-verbs.ts')).addToList(engine, list, image, options),
+    addArtifactToList: async (list, files, options) =>
+      (await import('./container/list-verbs.ts')).addArtifactToList(engine, list, files, options),
     annotateEntry: async (list, entry, options) =>
       (await import('./container/list-verbs.ts')).annotateEntry(engine, list, entry, options),
     annotateList: async (list, options) =>

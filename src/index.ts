@@ -14,6 +14,7 @@ export type { CreateListOptions } from './container/list-verbs.ts';
 export type { RememberedStep } from './container/remembered-steps.ts';
 export type { TreeChange, TreeDiffOptions } from './container/tree-diff.ts';
 export type {
+  ArtifactOptions,
   BuilderOptions,
   BuildOptions,
   BuildResult,

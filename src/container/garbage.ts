@@ -9,7 +9,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { type ChainId, chainIdOf, type DiffId, type Digest, digestFromHex } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageIndex, Manifest } from '../spec/manifest.ts';
-import { isIndex } from '../spec/media-type.ts';
+import { isImageConfig, isIndex } from '../spec/media-type.ts';
 import { isHalfWritten } from '../store/atomic-file.ts';
 import { TraceTable } from '../store/trace-table.ts';
 import { DownloadCache } from './download-cache.ts';
@@ -91,9 +91,11 @@ function markManifest(engine: Engine, live: Live, descriptor: Descriptor): void 
   }
   const manifest = document as Manifest;
   live.blobs.add(manifest.config.digest);
-  const config = blobs.has(manifest.config.digest)
-    ? (JSON.parse(blobs.read(manifest.config.digest).toString('utf8')) as ImageConfig)
-    : undefined;
+  // The config of an artifact may be anything.
+  const config =
+    isImageConfig(manifest.config.mediaType) && blobs.has(manifest.config.digest)
+      ? (JSON.parse(blobs.read(manifest.config.digest).toString('utf8')) as ImageConfig)
+      : undefined;
   markStack(engine, live, manifest.layers, config?.rootfs?.diff_ids ?? []);
 }
 

@@ -10,12 +10,13 @@ import { isIndex } from '../spec/media-type.ts';
 import { hostPlatform, type Platform } from '../spec/platform.ts';
 import { parseManifest } from '../spec/schema.ts';
 import type { ImageRecord } from '../store/image-table.ts';
+import { writeArtifact } from './artifact.ts';
 import type { Engine } from './engine.ts';
 import { findImage, newImageName, requireImage } from './local-image.ts';
 import { localTarget } from './local-target.ts';
 import { changeList, findList, listEntry, readList } from './manifest-list.ts';
 import { registriesConf } from './short-names.ts';
-import type { ListEntryOptions, RegistryOptions } from './verb-options.ts';
+import type { ArtifactOptions, ListEntryOptions, RegistryOptions } from './verb-options.ts';
 
 export interface CreateListOptions extends RegistryOptions {
   /** Put the images into the list that has the name already. */
@@ -68,6 +69,30 @@ export async function addToList(
   const entries = (await fetchEntries(engine, image, o)).map((entry) => withEntryOptions(entry, o));
   await changeList(engine, names[0] ?? id, (before) => withEntries(before, entries));
   return { id, digest: entries.at(-1)!.digest };
+}
+
+/** Puts files into a list, as one artifact. @throws `usage.invalid`, `image.not-known` for a list that does not exist */
+export async function addArtifactToList(
+  engine: Engine,
+  list: string,
+  files: readonly string[],
+  o: ArtifactOptions & ListEntryOptions = {},
+): Promise<{ readonly id: string; readonly digest: Digest }> {
+  const { names, id } = requireList(engine, list);
+  const subject = o.subject === undefined ? undefined : await subjectNamed(engine, o.subject, o);
+  const annotations = pairs(o.manifestAnnotations ?? []);
+  const artifact = await writeArtifact(engine, files, o, annotations, subject);
+  await changeList(engine, names[0] ?? id, (before) => withEntries(before, [withEntryOptions(artifact, o)]));
+  return { id, digest: artifact.digest };
+}
+
+/** The subject stays where it is: the artifact only points to it. */
+async function subjectNamed(engine: Engine, name: string, o: RegistryOptions): Promise<Descriptor> {
+  const local = parseImageName(name).transport === undefined ? findImage(engine.store.images.list(), name) : undefined;
+  if (local !== undefined) return local.manifest;
+  await using place = await openPlace(engine, name, o);
+  const { mediaType, digest, size } = await place.resolve('', { signal: engine.signal });
+  return { mediaType, digest, size };
 }
 
 /** Changes what a list says of an entry. @param entry a digest of the list, or an image in it */
@@ -187,8 +212,7 @@ function withAnnotations(before: ImageIndex, annotations: readonly string[] | un
 
 function withEntryOptions(entry: Descriptor, o: ListEntryOptions): Descriptor {
   const { os, architecture, variant, osVersion, osFeatures, features, annotations } = o;
-  const platform: Platform = {
-    ...(entry.platform ?? { os: 'linux', architecture: '' }),
+  const said = {
     ...(os === undefined ? {} : { os }),
     ...(architecture === undefined ? {} : { architecture }),
     ...(variant === undefined ? {} : { variant }),
@@ -196,9 +220,11 @@ function withEntryOptions(entry: Descriptor, o: ListEntryOptions): Descriptor {
     ...(osFeatures === undefined ? {} : { 'os.features': osFeatures }),
     ...(features === undefined ? {} : { features }),
   };
+  const platform: Platform = { ...(entry.platform ?? { os: 'linux', architecture: '' }), ...said };
   return {
     ...entry,
-    platform,
+    // An artifact runs nowhere, unless somebody says where.
+    ...(entry.artifactType !== undefined && Object.keys(said).length === 0 ? {} : { platform }),
     ...(annotations === undefined ? {} : { annotations: { ...entry.annotations, ...pairs(annotations) } }),
   };
 }

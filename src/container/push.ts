@@ -1,29 +1,19 @@
-/**
- * Images out of the store, to registries and every other place. A layer is compressed while it is sent, and the blob is
- * kept: the next push, to anywhere, finds it made.
- */
-import { compress } from '../archive/compression.ts';
+/** Images out of the store, to registries and every other place. */
 import { copyImage } from '../image/copy.ts';
-import type { CopyOptions, LayerReplacement, SourceLayer } from '../image/copy-options.ts';
+import type { CopyOptions, TransformLayer } from '../image/copy-options.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
+import type { OpenTarget } from '../image/transport/transport.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { parseImageName, type TransportName } from '../spec/image-name.ts';
-import {
-  type Compression,
-  compressionOf,
-  type ImageFormat,
-  isIndex,
-  layerMediaType,
-  MEDIA,
-} from '../spec/media-type.ts';
-import type { Bytes } from '../spec/target.ts';
+import { type Compression, type ImageFormat, isIndex, MEDIA } from '../spec/media-type.ts';
 import type { Engine } from './engine.ts';
-import { layerTar } from './layer-bytes.ts';
 import { requireImage } from './local-image.ts';
 import { localTarget } from './local-target.ts';
+import { OutgoingLayers } from './outgoing-layer.ts';
 import { type StoredPredicates, storedPredicates } from './predicates.ts';
 import { attestedParts, nameAttested, type SentImage, takesAttestations } from './send-attestations.ts';
+import { requireVariantFormat, sendVariants } from './send-variants.ts';
 import { registriesConf } from './short-names.ts';
 import type { PushOptions } from './verb-options.ts';
 
@@ -91,119 +81,77 @@ export async function sendImage(
     registriesConf: registriesConf(engine),
     signal: engine.signal,
   });
+  const outgoing = new OutgoingLayers(engine);
+  const options = (compression?: Compression) =>
+    copyOptions(engine, transport, place, outgoing, manifest, o, compression);
+  const { addCompression = [] } = o;
+  if (addCompression.length > 0 && isIndex(manifest.mediaType)) {
+    requireVariantFormat(o.format ?? place.requiredFormat);
+    if (attestedParts(engine, manifest, said, true) !== undefined) {
+      const text = 'the attestations of the images are not sent along: they belong to one form of an image';
+      engine.emit({ type: 'warning', text });
+    }
+    const usual = o.compression ?? 'gzip';
+    return await sendVariants(engine, manifest, addCompression, usual, place, async (image, compression) => {
+      const sent = await copyImage(localTarget(engine), image.digest, place, undefined, options(compression));
+      await outgoing.kept();
+      return sent;
+    });
+  }
+  const attested = attestedParts(engine, manifest, said, o.all === true);
+  const format = o.format ?? place.requiredFormat ?? formatOfManifest(manifest);
+  if (attested === undefined || !takesAttestations(engine, transport, format)) {
+    const sent = await copyImage(localTarget(engine), manifest.digest, place, '', options());
+    await outgoing.kept();
+    return sent;
+  }
+  const sent: SentImage[] = [];
+  for (const part of attested.parts) {
+    const there = await copyImage(localTarget(engine), part.local.digest, place, undefined, options());
+    sent.push({ ...part, manifest: there });
+  }
+  await outgoing.kept();
+  const names = transport === 'docker' ? [named.location] : [];
+  return await nameAttested(engine, place, sent, { names, annotations: attested.annotations, signal: engine.signal });
+}
+
+/** @param compression in the place of what the push asks for: layers are compressed again, in OCI's format */
+function copyOptions(
+  engine: Engine,
+  transport: TransportName,
+  place: OpenTarget,
+  outgoing: OutgoingLayers,
+  manifest: Descriptor,
+  o: PushOptions,
+  compression: Compression | undefined,
+): CopyOptions {
   const usual = USUAL_COMPRESSION[transport];
-  const wanted = o.compression ?? (usual === 'as-is' ? undefined : usual);
-  const format = o.format ?? place.requiredFormat;
-  const keeping: Promise<void>[] = [];
-  const options: CopyOptions = {
+  const wanted = compression ?? o.compression ?? (usual === 'as-is' ? undefined : usual);
+  const isVaried = (o.addCompression ?? []).length > 0;
+  const format = isVaried ? 'oci' : (o.format ?? place.requiredFormat);
+  const { compressionLevel } = o;
+  const transformLayer: TransformLayer = (layer) =>
+    outgoing.form(layer, {
+      wanted: wanted!,
+      format: format ?? 'oci',
+      isAsked: o.compression !== undefined,
+      streams: 'pushUnsized' in place,
+      ...(compressionLevel === undefined || compression !== undefined ? {} : { compressionLevel }),
+      forceCompression: compression !== undefined || o.forceCompression === true,
+    });
+  return {
     // An index goes whole when asked; a plain push sends the image for this machine.
     ...(isIndex(manifest.mediaType) && o.all === true ? { platforms: 'all' as const } : {}),
+    ...(isIndex(manifest.mediaType) && o.indexOnly === true ? { platforms: 'none' as const } : {}),
     ...(format === undefined ? {} : { format }),
-    ...(wanted === undefined
-      ? {}
-      : {
-          transformLayer: (layer) =>
-            outgoing(engine, layer, wanted, format ?? 'oci', 'pushUnsized' in place, keeping, o),
-        }),
+    ...(wanted === undefined ? {} : { transformLayer }),
     emit: engine.emit,
     signal: engine.signal,
     ...(o.retries === undefined ? {} : { retries: o.retries }),
     ...(o.retryDelayMs === undefined ? {} : { retryDelayMs: o.retryDelayMs }),
   };
-  const attested = attestedParts(engine, manifest, said, o.all === true);
-  if (attested === undefined || !takesAttestations(engine, transport, format ?? formatOfManifest(manifest))) {
-    const sent = await copyImage(localTarget(engine), manifest.digest, place, '', options);
-    await Promise.all(keeping);
-    return sent;
-  }
-  const sent: SentImage[] = [];
-  for (const part of attested.parts) {
-    const there = await copyImage(localTarget(engine), part.local.digest, place, undefined, options);
-    sent.push({ ...part, manifest: there });
-  }
-  await Promise.all(keeping);
-  const names = transport === 'docker' ? [named.location] : [];
-  return await nameAttested(engine, place, sent, { names, annotations: attested.annotations, signal: engine.signal });
 }
 
 function formatOfManifest({ mediaType }: Descriptor): ImageFormat {
   return mediaType === MEDIA.dockerManifest || mediaType === MEDIA.dockerList ? 'docker' : 'oci';
-}
-
-/** The form in which a layer leaves; undefined leaves it as it is. */
-async function outgoing(
-  engine: Engine,
-  layer: SourceLayer,
-  wanted: Compression,
-  format: ImageFormat,
-  streams: boolean,
-  keeping: Promise<void>[],
-  o: PushOptions,
-): Promise<LayerReplacement | undefined> {
-  const { layers, blobs } = engine.store;
-  const { diffId, descriptor } = layer;
-  const has = compressionOf(descriptor.mediaType);
-  if (has === wanted) return undefined;
-  const mediaType = layerMediaType(format, wanted);
-  if (wanted === 'none') {
-    if (o.compression === 'none' && o.forceCompression !== true) return undefined;
-    const size = layers.get(diffId).size ?? (await measure(engine, layer));
-    return { descriptor: { mediaType, digest: diffId, size }, open: () => layerTar(engine, diffId) };
-  }
-  if (has !== 'none' && o.forceCompression !== true) return undefined;
-  const known = layers
-    .get(diffId)
-    .forms.find(({ descriptor: form }) => compressionOf(form.mediaType) === wanted && blobs.has(form.digest));
-  if (known !== undefined && o.compressionLevel === undefined) {
-    const { digest, size } = known.descriptor;
-    return { descriptor: { mediaType, digest, size }, open: () => blobs.open({ digest }) };
-  }
-  const content = kept(engine, layer, wanted, mediaType, o.compressionLevel, keeping);
-  if (streams) return { mediaType, content };
-  // A place that stores by digest needs it first: the blob is made here and copied.
-  for await (const _ of content) engine.signal?.throwIfAborted();
-  await Promise.all(keeping);
-  const made = layers
-    .get(diffId)
-    .forms.findLast(({ descriptor: form }) => compressionOf(form.mediaType) === wanted && blobs.has(form.digest))!;
-  const { digest, size } = made.descriptor;
-  return { descriptor: { mediaType, digest, size }, open: () => blobs.open({ digest }) };
-}
-
-/**
- * Compresses, and keeps what passes by as a blob. The blob reaches the disk beside the end of the transfer: whoever
- * started it awaits `keeping`.
- */
-async function* kept(
-  engine: Engine,
-  layer: SourceLayer,
-  kind: Compression,
-  mediaType: string,
-  level: number | undefined,
-  keeping: Promise<void>[],
-): Bytes {
-  const ingest = await engine.store.blobs.ingest();
-  let isWhole = false;
-  try {
-    for await (const chunk of compress(await layerTar(engine, layer.diffId), kind, level)) {
-      await ingest.write(chunk);
-      yield chunk;
-    }
-    isWhole = true;
-  } finally {
-    if (!isWhole) await ingest[Symbol.asyncDispose]();
-  }
-  const done = ingest.commit().then(({ digest, size }) => {
-    engine.store.layers.noteForm(layer.diffId, { mediaType, digest, size });
-  });
-  // Awaited later; until then a failure must not count as unhandled.
-  done.catch(() => {});
-  keeping.push(done);
-}
-
-async function measure(engine: Engine, layer: SourceLayer): Promise<number> {
-  let size = 0;
-  for await (const chunk of await layerTar(engine, layer.diffId)) size += chunk.length;
-  engine.store.layers.noteSize(layer.diffId, size);
-  return size;
 }

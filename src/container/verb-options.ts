@@ -184,6 +184,10 @@ export interface PushOptions extends RegistryOptions, Cancellable {
   readonly forceCompression?: boolean;
   /** All instances of an index. */
   readonly all?: boolean;
+  /** Of an index, the index alone: its images are at the destination already. */
+  readonly indexOnly?: boolean;
+  /** With `all`: every image in these compressions as well, as further entries. */
+  readonly addCompression?: readonly Compression[];
   readonly quiet?: boolean;
 }
 
@@ -209,6 +213,24 @@ export interface CheckOptions extends DockerfileOptions {
   readonly rules?: readonly string[];
   /** Each file by itself; otherwise several are one, as in a build. */
   readonly separately?: boolean;
+}
+
+/** Files of the caller as an entry of a list. */
+export interface ArtifactOptions {
+  /** Default `application/vnd.unknown.artifact.v1`. */
+  readonly artifactType?: string;
+  /** File whose content is the config; default the empty one. */
+  readonly configFile?: string;
+  /** Default `application/vnd.oci.empty.v1+json`. */
+  readonly configType?: string;
+  /** Of every file; default told from name and content. */
+  readonly layerType?: string;
+  /** The image it is about. */
+  readonly subject?: string;
+  /** Files do not say their names. */
+  readonly excludeTitles?: boolean;
+  /** `k=v` of the manifest. */
+  readonly manifestAnnotations?: readonly string[];
 }
 
 /** What a list says of an entry; absent members change nothing. */

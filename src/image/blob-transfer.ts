@@ -62,7 +62,7 @@ export class BlobTransfer {
     const content = this.#counted(layer.digest, label, undefined, replacement.content);
     const { digest, size } = await atDestination(() => to.pushUnsized(content, { signal }));
     this.#emit({ type: 'transfer', id: layer.digest, label, state: 'done', current: size, total: size });
-    const { annotations } = replacement;
+    const annotations = replacement.annotations?.();
     return { mediaType: replacement.mediaType, digest, size, ...(annotations === undefined ? {} : { annotations }) };
   }
 

@@ -13,8 +13,9 @@ export type LayerReplacement =
   /** Content that is made while it is sent; its digest is known at its end. */
   | {
       readonly mediaType: string;
-      readonly annotations?: Readonly<Record<string, string>>;
       readonly content: Bytes;
+      /** Asked for when the content has ended. */
+      readonly annotations?: () => Readonly<Record<string, string>>;
     };
 
 export interface SourceLayer {
@@ -29,8 +30,11 @@ export interface SourceLayer {
 export type TransformLayer = (layer: SourceLayer, o: Cancellable) => Promise<LayerReplacement | undefined>;
 
 export interface CopyOptions extends Cancellable {
-  /** Which images of an index; default the one for this machine. One platform gives a single image, several an index. */
-  readonly platforms?: readonly Platform[] | 'all' | undefined;
+  /**
+   * Which images of an index; default the one for this machine. One platform gives a single image, several an index;
+   * `none` the index alone, whose images the destination has.
+   */
+  readonly platforms?: readonly Platform[] | 'all' | 'none' | undefined;
   /** Blobs moved at the same time, default 6. */
   readonly concurrency?: number | undefined;
   readonly emit?: Emit | undefined;

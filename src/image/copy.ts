@@ -80,7 +80,7 @@ class ImageCopy {
     let found = top;
     for (let depth = 0; isIndex(found.mediaType); depth++) {
       const wanted = platforms ?? [hostPlatform()];
-      if (wanted === 'all' || wanted.length > 1) return found;
+      if (typeof wanted === 'string' || wanted.length > 1) return found;
       this.#checkDepth(depth, found);
       const { value } = await this.#readIndex(found);
       found = choosePlatform(value, wanted[0] ?? hostPlatform(), name === '' ? found.digest : name);
@@ -190,7 +190,8 @@ class ImageCopy {
   async #copyIndex(d: Descriptor, depth: number): Promise<Document> {
     this.#checkDepth(depth, d);
     const { raw, value } = await this.#readIndex(d);
-    const wanted = this.#wantedEntries(value, d);
+    // Images that are there already need no look at them.
+    const wanted = this.#o.platforms === 'none' ? [] : this.#wantedEntries(value, d);
     const entries: Descriptor[] = [];
     for (const [i, entry] of wanted.entries()) {
       const platform = entry.platform === undefined ? '' : ` for ${formatPlatform(entry.platform)}`;
@@ -200,6 +201,7 @@ class ImageCopy {
       await this.#push(child);
       entries.push(child.descriptor);
     }
+    if (this.#o.platforms === 'none') entries.push(...value.manifests);
     const format = this.#formatFor(value.mediaType ?? d.mediaType);
     const isUnchanged =
       entries.length === value.manifests.length && entries.every((e, i) => e.digest === value.manifests[i]!.digest);
@@ -211,7 +213,7 @@ class ImageCopy {
   /** All entries, or the best for each platform with the attestations that belong to them. */
   #wantedEntries(index: ImageIndex, d: Descriptor): readonly Descriptor[] {
     const { platforms } = this.#o;
-    if (platforms === 'all' || platforms === undefined) return index.manifests;
+    if (typeof platforms === 'string' || platforms === undefined) return index.manifests;
     const chosen = new Set(platforms.map((platform) => choosePlatform(index, platform, d.digest)));
     const digests = new Set<string>([...chosen].map((entry) => entry.digest));
     return index.manifests.filter(

@@ -1,6 +1,6 @@
 /** `manifest …`: lists of images. */
 import { writeFile } from 'node:fs/promises';
-import type { ListEntryOptions, RegistryOptions } from '../../index.ts';
+import type { ArtifactOptions, Compression, ListEntryOptions, PushOptions, RegistryOptions } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
 import { FAILURE } from '../exit-code.ts';
@@ -30,6 +30,11 @@ export async function create(c: CommandContext): Promise<number> {
 
 export async function add(c: CommandContext): Promise<number> {
   const [list, ...images] = c.args;
+  if (c.flags.on('artifact')) return addArtifact(c);
+  const stray = [...ARTIFACT_TEXTS.map(([, flag]) => flag), 'artifact-exclude-titles', 'artifact-annotation'].find(
+    (flag) => c.flags.given(flag),
+  );
+  if (stray !== undefined) throw new UsageError(`--${stray} requires --artifact`);
   const options = {
     ...(await access(c)),
     ...(await chosen(c)),
@@ -41,6 +46,32 @@ export async function add(c: CommandContext): Promise<number> {
     const { id, digest } = await builder.addToList(list!, image, options);
     c.stdout.write(`${id}: ${digest}\n`);
   }
+  return 0;
+}
+
+const ARTIFACT_TEXTS = [
+  ['artifactType', 'artifact-type'],
+  ['configFile', 'artifact-config'],
+  ['configType', 'artifact-config-type'],
+  ['layerType', 'artifact-layer-type'],
+  ['subject', 'artifact-subject'],
+] as const;
+
+async function addArtifact(c: CommandContext): Promise<number> {
+  const { flags, args } = c;
+  const [list, ...files] = args;
+  const texts = ARTIFACT_TEXTS.map(([key, flag]) => [key, flags.string(flag)] as const);
+  const annotations = flags.strings('artifact-annotation');
+  const options: ArtifactOptions & ListEntryOptions = {
+    ...(await access(c)),
+    ...entryOptions(c),
+    ...Object.fromEntries(texts.filter(([, value]) => value !== undefined)),
+    ...(flags.on('artifact-exclude-titles') ? { excludeTitles: true } : {}),
+    ...(annotations === undefined ? {} : { manifestAnnotations: annotations }),
+  };
+  await using builder = await c.open();
+  const { id, digest } = await builder.addArtifactToList(list!, files, options);
+  c.stdout.write(`${id}: ${digest}\n`);
   return 0;
 }
 
@@ -95,7 +126,7 @@ export async function push(c: CommandContext): Promise<number> {
   const { flags, args } = c;
   const [list, destination] = args;
   const quiet = flags.on('quiet');
-  const options = { ...(await pushOptions(c)), ...(await access(c)), all: true };
+  const options = { ...(await pushOptions(c)), ...(await access(c)), ...whatToPush(c) };
   return await underReporter(c, { mode: progressMode(c), quiet }, async (reporter) => {
     await using builder = await c.open(reporter.emit);
     if (!(await builder.image(list!)).isIndex) throw new UsageError(`${list} is an image, not a list of images`);
@@ -105,6 +136,15 @@ export async function push(c: CommandContext): Promise<number> {
     if (flags.on('rm')) await builder.rmi(list!, { force: true });
     return 0;
   });
+}
+
+function whatToPush({ flags }: CommandContext): Pick<PushOptions, 'all' | 'indexOnly' | 'addCompression'> {
+  const addCompression = flags.strings('add-compression') as readonly Compression[] | undefined;
+  if (flags.bool('all') !== false) return { all: true, ...(addCompression === undefined ? {} : { addCompression }) };
+  if (addCompression !== undefined) {
+    throw new UsageError('--add-compression is about the images of the list, which --all=false leaves where they are');
+  }
+  return { indexOnly: true };
 }
 
 export async function rm(c: CommandContext): Promise<number> {

@@ -1,6 +1,6 @@
 /** `push`: copies an image out of the store. Prints nothing on stdout. */
 import { writeFile } from 'node:fs/promises';
-import type { ImageFormat, PushOptions } from '../../index.ts';
+import type { Builder, Emit, ImageFormat, PushOptions } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
 import { compressionOptions } from '../image-options.ts';
@@ -18,8 +18,15 @@ export async function push(c: CommandContext): Promise<number> {
     const { digest } = await builder.push(args[0]!, args[1], options);
     const digestfile = flags.string('digestfile');
     if (digestfile !== undefined) await writeFile(digestfile, digest);
+    if (flags.on('rm')) await removeList(builder, args[0]!, reporter.emit);
     return 0;
   });
+}
+
+/** `--rm` is about lists; Buildah passes over it for images without a word. */
+async function removeList(builder: Builder, name: string, emit: Emit): Promise<void> {
+  if ((await builder.image(name)).isIndex) await builder.rmi(name, { force: true });
+  else emit({ type: 'warning', text: `${name} is an image, not a list: --rm leaves it where it is` });
 }
 
 /** `--format`. */

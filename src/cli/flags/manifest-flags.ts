@@ -1,11 +1,12 @@
 /** Flags of the `manifest` commands. */
-import { type Option, option, refused } from '../option.ts';
+import { type Option, option } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
 import { COMPRESSION_FLAGS, NO_SIGNING } from './image-flags.ts';
 import { NO_SIGNATURES, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
 
 const ALL = option('--all bool', 'of an image that is a list, every image');
 const ANNOTATION = option('--annotation csv K=V', 'annotation', { tier: 'P1' });
+const MEDIA_TYPE_EMPTY = 'application/vnd.oci.empty.v1+json';
 /** An older spelling of --tls-verify=false. */
 const INSECURE = option('--insecure bool', 'neither HTTPS nor checked certificates', { tier: 'P2', hidden: true });
 
@@ -35,17 +36,14 @@ export const MANIFEST_ADD_FLAGS: readonly Option[] = [
   ...PLATFORM,
   INSECURE,
   ...REGISTRY_FLAGS,
-  ...refused(
-    'lists hold images alone',
-    '--artifact bool',
-    '--artifact-annotation csv',
-    '--artifact-config str',
-    '--artifact-config-type str',
-    '--artifact-exclude-titles bool',
-    '--artifact-layer-type str',
-    '--artifact-subject str',
-    '--artifact-type str',
-  ),
+  option('--artifact bool', 'the words are files, which become one artifact', { tier: 'P2' }),
+  option('--artifact-type str TYPE', 'what the artifact is', { tier: 'P2' }),
+  option('--artifact-config str FILE', 'its config', { tier: 'P2', complete: 'file' }),
+  option('--artifact-config-type str TYPE', 'media type of the config', { tier: 'P2', default: MEDIA_TYPE_EMPTY }),
+  option('--artifact-layer-type str TYPE', 'media type of the files', { tier: 'P2' }),
+  option('--artifact-exclude-titles bool', 'leave out the names of the files', { tier: 'P2' }),
+  option('--artifact-subject str IMAGE', 'what the artifact is about', { tier: 'P2', complete: 'image' }),
+  option('--artifact-annotation csv K=V', 'annotation of the artifact', { tier: 'P2' }),
 ];
 
 export const MANIFEST_ANNOTATE_FLAGS: readonly Option[] = [
@@ -58,17 +56,20 @@ export const MANIFEST_ANNOTATE_FLAGS: readonly Option[] = [
 export const MANIFEST_INSPECT_FLAGS: readonly Option[] = [INSECURE, ...REGISTRY_FLAGS];
 
 export const MANIFEST_PUSH_FLAGS: readonly Option[] = [
-  option('--all bool', 'push the images too', { default: 'true', unsupported: ['false'] }),
+  option('--all bool', 'push the images too, not the list alone', { default: 'true' }),
   option('-f,--format str FORMAT', 'oci or v2s2', { choices: ['oci', 'v2s2'] }),
   option('--digestfile str FILE', 'write the digest of the list to a file', { complete: 'file' }),
   option('--rm|--purge bool', 'remove the list afterwards', { tier: 'P1' }),
+  option('--add-compression strs NAME', 'push the images in this compression too', {
+    tier: 'P2',
+    choices: ['gzip', 'zstd'],
+  }),
   option('-q,--quiet bool', 'no progress'),
   INSECURE,
   PROGRESS_FLAG,
   ...COMPRESSION_FLAGS,
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
-  ...refused('each image is pushed in one form', '--add-compression strs'),
   ...NO_SIGNATURES,
   ...NO_SIGNING,
 ];

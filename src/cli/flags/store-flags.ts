@@ -1,5 +1,5 @@
 /** Flags of the commands that list, move and remove images and containers. */
-import { type Option, option, refused } from '../option.ts';
+import { type Option, option } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
 import { COMPRESSION_FLAGS, NO_SIGNING } from './image-flags.ts';
 import {
@@ -65,6 +65,7 @@ export const PUSH_FLAGS: readonly Option[] = [
   option('--all bool', 'all images of a list'),
   option('-f,--format str FORMAT', 'oci or v2s2', { choices: ['oci', 'v2s2'] }),
   option('--digestfile str FILE', 'write the digest of the manifest to a file', { complete: 'file' }),
+  option('--rm|--purge bool', 'remove the list afterwards', { tier: 'P1' }),
   option('-q,--quiet bool', 'no progress'),
   PROGRESS_FLAG,
   ...COMPRESSION_FLAGS,
@@ -74,7 +75,6 @@ export const PUSH_FLAGS: readonly Option[] = [
   ...NO_ENCRYPTION,
   ...NO_SIGNATURES,
   ...NO_SIGNING,
-  ...refused('use `slipway rmi` or `slipway manifest rm` afterwards', '--rm|--purge bool'),
 ];
 
 export const HISTORY_FLAGS: readonly Option[] = [

@@ -455,6 +455,50 @@ describe('pull and push', () => {
     assert.deepEqual([stdout, readFileSync(file, 'utf8')], ['', 'sha256:d']);
     assert.deepEqual(optionsOf(calls[0]!.args, 2), { format: 'docker' });
   });
+  it('push --rm takes a list away, and says that an image stays', async () => {
+    for (const isIndex of [true, false]) {
+      const { calls, stderr } = await slipway(['push', '--rm', 'a', 'dir:x'], {
+        verbs: { push: () => ({ digest: 'sha256:d' }), image: () => ({ isIndex }), rmi: () => ({}) },
+      });
+      assert.equal(
+        calls.some(({ verb }) => verb === 'rmi'),
+        isIndex,
+      );
+      assert.equal(/is an image, not a list/.test(stderr), !isIndex);
+    }
+  });
+  it('manifest push says what of a list goes', async () => {
+    const verbs = { push: () => ({ digest: 'sha256:d' }), image: () => ({ isIndex: true }) };
+    const pushed = async (...words: readonly string[]) => {
+      const { calls } = await slipway(['manifest', 'push', ...words, 'a', 'dir:x'], { verbs });
+      return optionsOf(calls.find(({ verb }) => verb === 'push')!.args, 2);
+    };
+    assert.deepEqual(await pushed(), { all: true });
+    assert.deepEqual(await pushed('--all=false'), { indexOnly: true });
+    assert.deepEqual(await pushed('--add-compression', 'zstd'), { all: true, addCompression: ['zstd'] });
+    const { code } = await slipway(['manifest', 'push', '--all=false', '--add-compression', 'zstd', 'a'], { verbs });
+    assert.equal(code, 125);
+  });
+  it('manifest add makes one artifact of files', async () => {
+    const verbs = { addArtifactToList: () => ({ id: ID, digest: 'sha256:d' }) };
+    const argv = [
+      'manifest',
+      'add',
+      '--artifact',
+      '--artifact-type',
+      't',
+      '--artifact-annotation',
+      'a=b',
+      'l',
+      'x',
+      'y',
+    ];
+    const { calls, stdout } = await slipway(argv, { verbs });
+    assert.equal(stdout, `${ID}: sha256:d\n`);
+    assert.deepEqual(calls[0]!.args, ['l', ['x', 'y'], { artifactType: 't', manifestAnnotations: ['a=b'] }]);
+    const stray = await slipway(['manifest', 'add', '--artifact-type', 't', 'l', 'x'], { verbs });
+    assert.match(stray.stderr, /--artifact-type requires --artifact/);
+  });
 });
 
 describe('inspect and info', () => {

@@ -171,7 +171,7 @@ describe('copyImage', () => {
         if (layer.index === 2) return undefined;
         const packed = gzipSync(await collect(await layer.open()));
         if (layer.index === 1)
-          return { mediaType: MEDIA.ociLayerGzip, content: bytesOf(packed), annotations: { kept: 'yes' } };
+          return { mediaType: MEDIA.ociLayerGzip, content: bytesOf(packed), annotations: () => ({ kept: 'yes' }) };
         return { descriptor: descriptorOf(packed, MEDIA.ociLayerGzip), open: async () => bytesOf(packed) };
       },
     });

@@ -1,0 +1,102 @@
+/**
+ * The form in which a layer leaves the store. It is compressed while it is sent, and the blob is kept: the next push, to
+ * anywhere, finds it made.
+ */
+import { compress } from '../archive/compression.ts';
+import type { LayerReplacement, SourceLayer } from '../image/copy-options.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Compression, compressionOf, type ImageFormat, layerMediaType } from '../spec/media-type.ts';
+import type { Bytes } from '../spec/target.ts';
+import type { Engine } from './engine.ts';
+import { layerTar } from './layer-bytes.ts';
+import type { PushOptions } from './verb-options.ts';
+
+export interface OutgoingForm extends Pick<PushOptions, 'compressionLevel' | 'forceCompression'> {
+  readonly wanted: Compression;
+  readonly format: ImageFormat;
+  /** Somebody asked for this compression; otherwise it is what the place usually has. */
+  readonly isAsked: boolean;
+  /** The place takes content whose digest is known at its end. */
+  readonly streams: boolean;
+}
+
+export class OutgoingLayers {
+  readonly #engine: Engine;
+  /** Blobs that reach the disk beside the end of the transfer. */
+  readonly #keeping: Promise<void>[] = [];
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Ends when every blob that was made is kept. */
+  async kept(): Promise<void> {
+    await Promise.all(this.#keeping);
+  }
+
+  /** undefined leaves the layer as it is. */
+  async form(layer: SourceLayer, o: OutgoingForm): Promise<LayerReplacement | undefined> {
+    const has = compressionOf(layer.descriptor.mediaType);
+    if (has === o.wanted) return undefined;
+    if (o.wanted === 'none') return this.#uncompressed(layer, o);
+    if (has !== 'none' && o.forceCompression !== true) return undefined;
+    const known = o.compressionLevel === undefined ? this.#made(layer, o.wanted) : undefined;
+    if (known !== undefined) return this.#stored(known, o);
+    const content = this.#keep(layer, o);
+    if (o.streams) return { mediaType: layerMediaType(o.format, o.wanted), content };
+    // A place that stores by digest needs it first: the blob is made here and copied.
+    for await (const _ of content) this.#engine.signal?.throwIfAborted();
+    await this.kept();
+    return this.#stored(this.#made(layer, o.wanted)!, o);
+  }
+
+  async #uncompressed(layer: SourceLayer, o: OutgoingForm): Promise<LayerReplacement | undefined> {
+    if (o.isAsked && o.forceCompression !== true) return undefined;
+    const { diffId } = layer;
+    const size = this.#engine.store.layers.get(diffId).size ?? (await this.#measure(layer));
+    const descriptor = { mediaType: layerMediaType(o.format, 'none'), digest: diffId, size };
+    return { descriptor, open: () => layerTar(this.#engine, diffId) };
+  }
+
+  async #measure({ diffId }: SourceLayer): Promise<number> {
+    let size = 0;
+    for await (const chunk of await layerTar(this.#engine, diffId)) size += chunk.length;
+    this.#engine.store.layers.noteSize(diffId, size);
+    return size;
+  }
+
+  /** The blob of that compression that was made last. */
+  #made({ diffId }: SourceLayer, wanted: Compression): Descriptor | undefined {
+    const { layers, blobs } = this.#engine.store;
+    const isMade = ({ descriptor }: { descriptor: Descriptor }) =>
+      compressionOf(descriptor.mediaType) === wanted && blobs.has(descriptor.digest);
+    return layers.get(diffId).forms.findLast(isMade)?.descriptor;
+  }
+
+  #stored({ digest, size }: Descriptor, { format, wanted }: OutgoingForm): LayerReplacement {
+    const descriptor = { mediaType: layerMediaType(format, wanted), digest, size };
+    return { descriptor, open: () => this.#engine.store.blobs.open({ digest }) };
+  }
+
+  /** Compresses, and keeps what passes by as a blob. */
+  async *#keep(layer: SourceLayer, { wanted, format, compressionLevel }: OutgoingForm): Bytes {
+    const { blobs, layers } = this.#engine.store;
+    const ingest = await blobs.ingest();
+    let isWhole = false;
+    try {
+      for await (const chunk of compress(await layerTar(this.#engine, layer.diffId), wanted, compressionLevel)) {
+        await ingest.write(chunk);
+        yield chunk;
+      }
+      isWhole = true;
+    } finally {
+      if (!isWhole) await ingest[Symbol.asyncDispose]();
+    }
+    const done = ingest.commit().then(({ digest, size }) => {
+      layers.noteForm(layer.diffId, { mediaType: layerMediaType(format, wanted), digest, size });
+    });
+    // Awaited later; until then a failure must not count as unhandled.
+    done.catch(() => {});
+    this.#keeping.push(done);
+  }
+}
