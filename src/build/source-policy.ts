@@ -92,11 +92,11 @@ function fits({ identifier, pattern, constraints }: PolicyRule, source: PolicySo
   return isMet && (source.identifier === identifier || pattern?.test(source.identifier) === true);
 }
 
-/** undefined when the source is already as the rule would have it. */
-function converted({ identifier, pattern, updates }: PolicyRule, source: PolicySource): PolicySource | undefined {
-  const template = updates!.identifier === '' ? identifier : updates!.identifier;
+/** undefined when the source is already as the rule would have it. A rule that sets attributes alone keeps its name. */
+function converted({ pattern, updates }: PolicyRule, source: PolicySource): PolicySource | undefined {
+  const template = updates!.identifier;
   const filled =
-    pattern === undefined
+    pattern === undefined || template === ''
       ? template
       : source.identifier.replaceAll(new RegExp(pattern, `${pattern.flags}g`), (...found) => expand(template, found));
   const next = {

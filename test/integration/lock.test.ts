@@ -205,5 +205,56 @@ describe('inputs of a build', { skip: missingPrograms('docker-registry', 'git') 
         );
       assert.deepEqual(digests('b'), digests('a'));
     });
+
+    it(`${name}: obey a source policy`, { skip }, async () => {
+      publish('allowed:1', 'allowed');
+      publish('denied:1', 'denied');
+      const file = web.put('file', 'file\n');
+      const commit = web.commit('repo', 'source', 'commit one');
+      await using rig = await opened();
+      const policy = join(rig.makeFolder('work'), 'policy.json');
+      const build = (dockerfile: string, ...rules: readonly object[]): ReturnType<Rig['try']> => {
+        writeFileSync(policy, JSON.stringify({ version: 1, rules }));
+        rig.give(policy);
+        return rig.try([...always, '--source-policy-file', policy, context(rig, dockerfile)]);
+      };
+      const rule = (action: string, identifier: string, updates?: object): object => {
+        return { action, selector: { identifier }, ...(updates === undefined ? {} : { updates }) };
+      };
+      const refusedAt = (line: number, source: string, result: ReturnType<Rig['try']>): void => {
+        assert.equal(result.status, 125, result.stderr);
+        assert.match(result.stderr, /\[policy\.denied\]/);
+        assert.ok(result.stderr.includes(`the source ${source} is denied by rule 1`), result.stderr);
+        assert.ok(result.stderr.includes(`Dockerfile:${line}:`), result.stderr);
+      };
+      const base = `FROM ${registry.host}/allowed:1\n`;
+      const image = (tag: string): string => `docker-image://${registry.host}/${tag}`;
+      const toolText = `${base}COPY --from=${registry.host}/denied:1 /file /\n`;
+      refusedAt(1, image('allowed:1'), build(base, rule('DENY', 'docker-image://*')));
+      refusedAt(2, image('denied:1'), build(toolText, rule('DENY', '*denied*')));
+      refusedAt(2, file, build(`${base}ADD ${file} /\n`, rule('DENY', 'http://*')));
+      const git = `git://${web.url.replace('http://', '')}/repo.git`;
+      refusedAt(2, git, build(`${base}ADD ${web.url}/repo.git /\n`, rule('DENY', 'git://*')));
+      const local = build(base, rule('DENY', 'local://context'));
+      assert.match(local.stderr, /the source local:\/\/context is denied by rule 1/);
+
+      // What is denied is read as something else.
+      const converted = build(
+        `FROM ${registry.host}/denied:1\n`,
+        rule('DENY', '*denied*'),
+        rule('CONVERT', image('denied:*'), { identifier: image('allowed:${1}') }),
+      );
+      assert.equal(converted.status, 0, converted.stderr);
+      const names = rig.run('images', '-a');
+      assert.ok(names.includes(`${registry.host}/allowed`) && !names.includes('/denied'), names);
+      const wrong = build(
+        `${base}ADD ${file} /\n`,
+        rule('CONVERT', file, { attrs: { 'http.checksum': `sha256:${'0'.repeat(64)}` } }),
+      );
+      assert.match(wrong.stderr, /\[blob\.digest-mismatch\]/);
+      web.commit('repo', 'source', 'commit two');
+      const pinned = rule('CONVERT', git, { attrs: { 'git.checksum': commit } });
+      assert.match(build(`${base}ADD ${web.url}/repo.git /\n`, pinned).stderr, /\[blob\.digest-mismatch\]/);
+    });
   }
 });
