@@ -173,6 +173,7 @@ export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
     callerUid: uid,
     registriesConf: o.registriesConf,
     registriesConfDir: o.registriesConfDir,
+    shortNameAliasConf: o.shortNameAliasConf,
   });
   return builderOn(engine);
 }
@@ -224,10 +225,7 @@ function builderOn(engine: Engine): Builder {
       const { requireImage } = await import('./container/local-image.ts');
       return (await import('./container/summaries.ts')).summarizeImage(engine, requireImage(engine, nameOrId));
     },
-    tag: async (image, newNames) => {
-      const { newImageName } = await import('./container/local-image.ts');
-      await (await import('./container/remove-image.ts')).tagImage(engine, image, newNames, newImageName);
-    },
+    tag: async (image, newNames) => (await import('./container/remove-image.ts')).tagImage(engine, image, newNames),
     rmi: async (image, options) => (await import('./container/remove-image.ts')).removeImage(engine, image, options),
     prune: async (options) => (await import('./container/remove-image.ts')).pruneImages(engine, options),
     inspect: async (nameOrId, type) => (await import('./container/inspect.ts')).inspect(engine, nameOrId, type),

@@ -146,6 +146,7 @@ export function storeOptions({ flags, env, cwd, signal }: CommandContext): Build
   const driver = flags.string('storage-driver');
   const registriesConf = flags.string('registries-conf');
   const registriesConfDir = flags.string('registries-conf-dir');
+  const shortNameAliasConf = flags.string('short-name-alias-conf');
   if (driver !== undefined && driver !== 'overlay' && driver !== 'vfs') {
     throw new UsageError(`storage driver "${driver}" is not supported: overlay and vfs are`, {
       code: 'usage.unsupported',
@@ -160,6 +161,7 @@ export function storeOptions({ flags, env, cwd, signal }: CommandContext): Build
     ...(driver === undefined ? {} : { driver }),
     ...(registriesConf === undefined ? {} : { registriesConf }),
     ...(registriesConfDir === undefined ? {} : { registriesConfDir }),
+    ...(shortNameAliasConf === undefined ? {} : { shortNameAliasConf }),
   };
 }
 

@@ -24,6 +24,7 @@ export interface Engine extends AsyncDisposable {
   readonly callerUid: number;
   readonly registriesConf: string | undefined;
   readonly registriesConfDir: string | undefined;
+  readonly shortNameAliasConf: string | undefined;
   /** Of a build that imports a cache. */
   readonly remoteLayers?: RemoteLayers;
 }
@@ -79,6 +80,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
     callerUid: o.callerUid,
     registriesConf: o.registriesConf,
     registriesConfDir: o.registriesConfDir,
+    shortNameAliasConf: o.shortNameAliasConf,
     async [Symbol.asyncDispose]() {
       store[Symbol.dispose]();
     },

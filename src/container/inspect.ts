@@ -21,8 +21,7 @@ export function inspect(engine: Engine, nameOrId: string, type?: Inspection['typ
     const container = findContainer(engine, nameOrId);
     if (container !== undefined) return inspectContainer(engine, nameOrId);
   }
-  const record =
-    type === 'container' ? findImage(engine.store.images.list(), nameOrId) : requireImage(engine, nameOrId);
+  const record = type === 'container' ? findImage(engine, nameOrId) : requireImage(engine, nameOrId);
   if (record === undefined) return inspectContainer(engine, nameOrId);
   if (isIndex(record.manifest.mediaType)) {
     const raw = engine.store.blobs.read(record.manifest.digest).toString('utf8');

@@ -12,10 +12,10 @@ import { parseManifest } from '../spec/schema.ts';
 import type { ImageRecord } from '../store/image-table.ts';
 import { writeArtifact } from './artifact.ts';
 import type { Engine } from './engine.ts';
-import { findImage, newImageName, requireImage } from './local-image.ts';
+import { findImage, requireImage } from './local-image.ts';
 import { localTarget } from './local-target.ts';
 import { changeList, findList, listEntry, readList } from './manifest-list.ts';
-import { registriesConf } from './short-names.ts';
+import { newImageName, registriesConf } from './short-names.ts';
 import type { ArtifactOptions, ListEntryOptions, RegistryOptions } from './verb-options.ts';
 
 export interface CreateListOptions extends RegistryOptions {
@@ -36,7 +36,7 @@ export async function createList(
   images: readonly string[],
   o: CreateListOptions = {},
 ): Promise<string> {
-  const known = findImage(engine.store.images.list(), newImageName(name));
+  const known = findImage(engine, newImageName(name));
   if (known !== undefined && o.amend !== true && o.replace !== true) {
     throw new BuilderError(
       'image.name-in-use',
@@ -88,7 +88,7 @@ export async function addArtifactToList(
 
 /** The subject stays where it is: the artifact only points to it. */
 async function subjectNamed(engine: Engine, name: string, o: RegistryOptions): Promise<Descriptor> {
-  const local = parseImageName(name).transport === undefined ? findImage(engine.store.images.list(), name) : undefined;
+  const local = parseImageName(name).transport === undefined ? findImage(engine, name) : undefined;
   if (local !== undefined) return local.manifest;
   await using place = await openPlace(engine, name, o);
   const { mediaType, digest, size } = await place.resolve('', { signal: engine.signal });
@@ -161,7 +161,7 @@ function requireList(engine: Engine, name: string): ImageRecord {
 
 function entryNamed(engine: Engine, record: ImageRecord, text: string): Digest {
   const { manifests } = readList(engine, record);
-  const digest = text.startsWith('sha256:') ? text : findImage(engine.store.images.list(), text)?.manifest.digest;
+  const digest = text.startsWith('sha256:') ? text : findImage(engine, text)?.manifest.digest;
   const found = manifests.find((entry) => entry.digest === digest);
   if (found !== undefined) return found.digest;
   throw new BuilderError('manifest.no-entry', `the list ${record.names[0] ?? record.id} has no entry ${text}`, {
@@ -182,7 +182,7 @@ async function fetchEntries(engine: Engine, image: string, o: Fetching): Promise
 async function fetchWhole(engine: Engine, image: string, o: Fetching): Promise<Descriptor> {
   const platforms = o.all === true ? ('all' as const) : [o.platform ?? hostPlatform()];
   const { transport } = parseImageName(image);
-  const local = transport === undefined ? findImage(engine.store.images.list(), image) : undefined;
+  const local = transport === undefined ? findImage(engine, image) : undefined;
   const target = localTarget(engine);
   if (local !== undefined)
     return copyImage(target, local.manifest.digest, target, '', { platforms, signal: engine.signal });

@@ -6,9 +6,9 @@ import type { DiffId } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isIndex } from '../spec/media-type.ts';
-import { formatReference, parseReference } from '../spec/reference.ts';
 import type { ImageRecord } from '../store/image-table.ts';
 import type { Engine } from './engine.ts';
+import { localNames } from './short-names.ts';
 
 export interface LocalImage {
   readonly record: ImageRecord;
@@ -23,46 +23,27 @@ export interface LocalImage {
 
 const HEX = /^[0-9a-f]{3,64}$/;
 
-/** Full names under which a short or full name may be known here, most likely first. */
-export function localCandidates(name: string, searched: readonly string[] = []): string[] {
-  let parsed: ReturnType<typeof parseReference>;
-  try {
-    parsed = parseReference(name);
-  } catch {
-    return [];
-  }
-  if (parsed.registry !== undefined) return [formatReference(withDefaultTag(parsed))];
-  const tail = formatReference(withDefaultTag({ ...parsed, registry: 'localhost' })).slice('localhost/'.length);
-  const docker = tail.includes('/') ? `docker.io/${tail}` : `docker.io/library/${tail}`;
-  return [`localhost/${tail}`, ...searched.map((registry) => `${registry}/${tail}`), docker];
-}
-
-type Reference = ReturnType<typeof parseReference>;
-
-function withDefaultTag(reference: Reference): Reference {
-  return reference.tag === undefined && reference.digest === undefined ? { ...reference, tag: 'latest' } : reference;
-}
-
-/** The full name under which something new is stored: unqualified names go to `localhost/`, the tag is `latest`. */
-export function newImageName(name: string): string {
-  const parsed = parseReference(name);
-  return formatReference(withDefaultTag(parsed.registry === undefined ? { ...parsed, registry: 'localhost' } : parsed));
-}
-
 /**
  * The record of an image named by full or short name, id, beginning of an id, or digest; undefined when there is none.
+ * @param images where to look; the store's unless told
  * @throws `image.ambiguous` when a beginning fits several ids
  */
 export function findImage(
-  images: readonly ImageRecord[],
+  engine: Engine,
   name: string,
-  searched: readonly string[] = [],
+  images: readonly ImageRecord[] = engine.store.images.list(),
 ): ImageRecord | undefined {
   const byName = (full: string): ImageRecord | undefined => images.find((image) => image.names.includes(full));
-  for (const candidate of [name, ...localCandidates(name, searched)]) {
+  const exact = byName(name);
+  if (exact !== undefined) return exact;
+  for (const candidate of localNames(engine, name)) {
     const found = byName(candidate) ?? byDigestName(images, candidate);
     if (found !== undefined) return found;
   }
+  return byId(images, name);
+}
+
+function byId(images: readonly ImageRecord[], name: string): ImageRecord | undefined {
   const hex = name.startsWith('sha256:') ? name.slice('sha256:'.length) : name;
   if (!HEX.test(hex)) return undefined;
   const exact = images.find((image) => image.id === hex || image.manifest.digest === `sha256:${hex}`);
@@ -74,6 +55,11 @@ export function findImage(
     });
   }
   return begun[0];
+}
+
+/** Which of an image's names a name means; undefined where it means the image by id. */
+export function spokenName(engine: Engine, image: ImageRecord, name: string): string | undefined {
+  return [name, ...localNames(engine, name)].find((candidate) => image.names.includes(candidate));
 }
 
 /** `repo@sha256:…`: the image of that digest that also has a name in that repository. */
@@ -90,9 +76,9 @@ function byDigestName(images: readonly ImageRecord[], name: string): ImageRecord
 }
 
 /** The same, which must exist. @throws `image.not-known` */
-export function requireImage(engine: Engine, name: string, searched: readonly string[] = []): ImageRecord {
+export function requireImage(engine: Engine, name: string): ImageRecord {
   const images = engine.store.images.list();
-  const found = findImage(images, name, searched);
+  const found = findImage(engine, name, images);
   if (found !== undefined) return found;
   const near = suggest(
     name,

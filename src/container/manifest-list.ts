@@ -9,18 +9,19 @@ import { normalizePlatform } from '../spec/platform.ts';
 import { type ImageRecord, withImage } from '../store/image-table.ts';
 import type { Engine } from './engine.ts';
 import { nowNanoseconds } from './image-times.ts';
-import { findImage, newImageName } from './local-image.ts';
+import { findImage } from './local-image.ts';
+import { newImageName } from './short-names.ts';
 
 /**
  * The stored list of that name; undefined when nothing has the name.
  * @throws `manifest.not-a-list` when an image has it
  */
 export function findList(engine: Engine, name: string): ImageRecord | undefined {
-  return listNamed(engine.store.images.list(), name);
+  return listNamed(engine, name);
 }
 
-function listNamed(images: readonly ImageRecord[], name: string): ImageRecord | undefined {
-  const record = findImage(images, name);
+function listNamed(engine: Engine, name: string, images?: readonly ImageRecord[]): ImageRecord | undefined {
+  const record = findImage(engine, name, images);
   if (record === undefined || isIndex(record.manifest.mediaType)) return record;
   throw new BuilderError('manifest.not-a-list', `${name} is an image, not a list of images`, {
     hint: 'give the list another name, or remove the image first',
@@ -94,7 +95,7 @@ export async function changeList(
   let record: ImageRecord | undefined;
   // Read and written under one lock: two builds may extend one list at the same time.
   await engine.store.images.edit((images) => {
-    const known = o.isFresh === true ? undefined : listNamed(images, name);
+    const known = o.isFresh === true ? undefined : listNamed(engine, name, images);
     const before = known === undefined ? EMPTY : readList(engine, known);
     record = {
       id: known?.id ?? randomBytes(32).toString('hex'),

@@ -13,6 +13,7 @@ export interface PullLogin {
   /** A login was given with the command. */
   readonly hasCreds?: boolean;
   readonly authfile?: string | undefined;
+  readonly helpers?: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -52,12 +53,15 @@ interface LoginSource {
   readonly hint: string;
 }
 
-async function loginOf(place: QualifiedReference, { hasCreds, authfile, env }: PullLogin): Promise<LoginSource> {
+async function loginOf(
+  place: QualifiedReference,
+  { hasCreds, authfile, helpers, env }: PullLogin,
+): Promise<LoginSource> {
   const host = place.registry;
   const orName = 'or check that the name is right';
   if (hasCreds === true) return { source: '--creds', hint: `${host} refuses the login of --creds; ${orName}` };
   // A file that cannot be read was told of when the registry asked for the login.
-  const found = await findCredentials(`${host}/${place.repository}`, { authfile, env }).catch(() => undefined);
+  const found = await findCredentials(`${host}/${place.repository}`, { authfile, helpers, env }).catch(() => undefined);
   if (found === undefined) {
     return { source: 'none', hint: `no login for ${host} was found: slipway login ${host}, ${orName}` };
   }

@@ -17,11 +17,10 @@ import { MAX_DOCUMENT_BYTES, parseImageConfig } from '../spec/schema.ts';
 import type { ImageRecord } from '../store/image-table.ts';
 import type { Engine } from './engine.ts';
 import { nowNanoseconds } from './image-times.ts';
-import { newImageName } from './local-image.ts';
 import { localTarget } from './local-target.ts';
 import type { PulledImage } from './pull.ts';
 import { type FailedPull, pullFailure } from './pull-failure.ts';
-import { registriesConf } from './short-names.ts';
+import { newImageName, registriesConf } from './short-names.ts';
 import type { PullOptions } from './verb-options.ts';
 
 export interface PeekedImage {
@@ -42,10 +41,8 @@ export async function listTags(engine: Engine, image: string, o: PullOptions): P
   }
   const conf = registriesConf(engine);
   const first = resolveShortName(reference, conf)[0]!;
-  const { reference: place, insecure } = pullSources(first, conf).at(-1)!;
-  const tags = await withRepository(engine, place, insecure, o, (repository) =>
-    repository.tags({ signal: engine.signal }),
-  );
+  const source = pullSources(first, conf).at(-1)!;
+  const tags = await withRepository(engine, source, o, (repository) => repository.tags({ signal: engine.signal }));
   return tags.map((tag) => formatReference({ ...first, tag }));
 }
 
@@ -56,16 +53,14 @@ export function pullFromRegistry(
   local: PulledImage | undefined,
   o: PullOptions,
 ): Promise<PulledImage> {
-  return fromFirstPlace(engine, location, o, (name, { reference, insecure }) =>
-    pullReference(engine, name, reference, insecure, local, o),
-  );
+  return fromFirstPlace(engine, location, o, (name, source) => pullReference(engine, name, source, local, o));
 }
 
 /** Manifest and config of an image of a registry; nothing is stored. */
 export function peekInRegistry(engine: Engine, location: string, o: PullOptions): Promise<PeekedImage> {
-  return fromFirstPlace(engine, location, o, (name, { reference: place, insecure }) =>
-    withRepository(engine, place, insecure, o, async (repository) => {
-      const wanted = place.digest ?? place.tag ?? 'latest';
+  return fromFirstPlace(engine, location, o, (name, source) =>
+    withRepository(engine, source, o, async (repository) => {
+      const wanted = wantedOf(source.reference);
       const image = await readImage(repository, wanted, o.platform ?? hostPlatform(), engine.signal);
       return { image, name: formatReference(name) };
     }),
@@ -113,36 +108,42 @@ async function fromFirstPlace<R>(
   throw await pullFailure(location, failures, {
     hasCreds: o.creds !== undefined,
     authfile: o.authfile,
+    helpers: conf.credentialHelpers,
     env: engine.env,
   });
 }
 
 async function withRepository<R>(
   engine: Engine,
-  place: QualifiedReference,
-  insecure: boolean,
+  source: ImageSource,
   o: PullOptions,
   act: (repository: ReturnType<typeof openRepository>) => Promise<R>,
 ): Promise<R> {
-  await using repository = openRepository(place, {
+  await using repository = openRepository(source.reference, {
     ...o,
-    tlsVerify: o.tlsVerify ?? !insecure,
+    // A login given by hand is for the registry that was named.
+    ...(source.isMirror ? { creds: undefined } : {}),
+    tlsVerify: o.tlsVerify ?? !source.insecure,
+    credentialHelpers: registriesConf(engine).credentialHelpers,
     env: engine.env,
     signal: engine.signal,
   });
   return await act(repository);
 }
 
+function wantedOf(place: QualifiedReference): string {
+  return place.digest ?? place.tag ?? 'latest';
+}
+
 function pullReference(
   engine: Engine,
   name: QualifiedReference,
-  place: QualifiedReference,
-  insecure: boolean,
+  source: ImageSource,
   local: PulledImage | undefined,
   o: PullOptions,
 ): Promise<PulledImage> {
-  return withRepository(engine, place, insecure, o, async (repository) => {
-    const wanted = place.digest ?? place.tag ?? 'latest';
+  return withRepository(engine, source, o, async (repository) => {
+    const wanted = wantedOf(source.reference);
     const full = formatReference(name);
     if (o.policy === 'newer' && local !== undefined) {
       const there = await repository.resolve(wanted, { signal: engine.signal });

@@ -8,10 +8,9 @@ import { parseImageName } from '../spec/image-name.ts';
 import type { ImageIndex, Manifest } from '../spec/manifest.ts';
 import { isIndex } from '../spec/media-type.ts';
 import { hostPlatform, platformScore } from '../spec/platform.ts';
-import { formatReference, parseReference, withDefaultTag } from '../spec/reference.ts';
 import type { ImageRecord } from '../store/image-table.ts';
 import type { Engine } from './engine.ts';
-import { findImage, type LocalImage, loadImage } from './local-image.ts';
+import { findImage, type LocalImage, loadImage, spokenName } from './local-image.ts';
 import type { PullOptions } from './verb-options.ts';
 
 export interface PulledImage {
@@ -40,7 +39,7 @@ export async function pullImage(engine: Engine, image: string, o: PullOptions = 
     return (await import('./pull-remote.ts')).pullFromTransport(engine, image, o);
   }
   const policy = o.policy ?? 'missing';
-  const local = await localImage(engine, location, o);
+  const local = localImage(engine, location, o);
   // An id names nothing anywhere else.
   if (local !== undefined && (policy === 'missing' || policy === 'never' || local.name === '')) return local;
   if (policy === 'never')
@@ -58,7 +57,7 @@ export async function peekImage(
   const { transport, location } = parseImageName(image);
   const policy = o.policy ?? 'missing';
   const isElsewhere = transport !== undefined && transport !== 'docker';
-  const local = isElsewhere ? undefined : await localImage(engine, location, o);
+  const local = isElsewhere ? undefined : localImage(engine, location, o);
   if (local !== undefined && (policy === 'missing' || policy === 'never' || local.name === '')) {
     return { image: loadImage(engine, local.record), name: local.name };
   }
@@ -76,16 +75,11 @@ export async function peekImage(
 }
 
 /** The stored image of that name, if it fits the platform asked for. */
-async function localImage(engine: Engine, location: string, o: PullOptions): Promise<PulledImage | undefined> {
-  const images = engine.store.images.list();
-  const { names, searched } = await candidates(engine, location);
-  const named = names.map((name) => findImage(images, name)).find((found) => found !== undefined);
-  const record = named ?? findImage(images, location, searched);
+function localImage(engine: Engine, location: string, o: PullOptions): PulledImage | undefined {
+  const record = findImage(engine, location);
   if (record === undefined) return undefined;
-  const name =
-    names.find((known) => record.names.includes(known)) ??
-    record.names.find((known) => known.endsWith(`/${location}`) || known.endsWith(`/${location}:latest`)) ??
-    (IMAGE_ID.test(location) || /^[0-9a-f]+$/.test(location) ? '' : (record.names[0] ?? ''));
+  // Named by id it has none; a name with a digest stands for any of its names.
+  const name = spokenName(engine, record, location) ?? (location.includes('@') ? (record.names[0] ?? '') : '');
   if (o.platform !== undefined && !isIndex(record.manifest.mediaType)) {
     const { config } = loadImage(engine, record);
     if (platformScore(o.platform, config) === undefined) return undefined;
@@ -108,19 +102,4 @@ function instanceOf(engine: Engine, record: ImageRecord, name: string, o: PullOp
   if (best === undefined) return undefined;
   const { config } = JSON.parse(engine.store.blobs.read(best.digest).toString('utf8')) as Manifest;
   return { record: { id: hexOf(config.digest), names: [], manifest: best, created: record.created }, name };
-}
-
-/** Full names a short or full name may have in the store, aliases first. */
-async function candidates(engine: Engine, location: string): Promise<{ names: string[]; searched: readonly string[] }> {
-  let qualified: string | undefined;
-  try {
-    const reference = parseReference(location);
-    if (reference.registry !== undefined) qualified = formatReference(withDefaultTag(reference));
-  } catch {
-    return { names: [], searched: [] };
-  }
-  if (qualified !== undefined) return { names: [qualified], searched: [] };
-  const { meanings, registriesConf } = await import('./short-names.ts');
-  const conf = registriesConf(engine);
-  return { names: meanings(location, conf), searched: conf.searchRegistries };
 }

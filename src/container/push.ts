@@ -8,7 +8,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { parseImageName, type TransportName } from '../spec/image-name.ts';
 import { type Compression, type ImageFormat, isIndex, MEDIA } from '../spec/media-type.ts';
 import type { Engine } from './engine.ts';
-import { requireImage } from './local-image.ts';
+import { requireImage, spokenName } from './local-image.ts';
 import { localTarget } from './local-target.ts';
 import { OutgoingLayers } from './outgoing-layer.ts';
 import { type StoredPredicates, storedPredicates } from './predicates.ts';
@@ -30,11 +30,9 @@ export async function push(
   o: PushOptions = {},
 ): Promise<{ readonly digest: string }> {
   const { transport, location } = parseImageName(image);
-  const record = requireImage(engine, transport === 'docker' ? location : image);
-  const target =
-    destination ??
-    record.names.find((name) => name === image || name.endsWith(`/${image}`) || name.endsWith(`/${image}:latest`)) ??
-    record.names[0];
+  const name = transport === 'docker' ? location : image;
+  const record = requireImage(engine, name);
+  const target = destination ?? spokenName(engine, record, name) ?? record.names[0];
   if (target === undefined) {
     throw new BuilderError('usage.invalid', `${image} has no name: say where to push it`, {
       hint: 'push IMAGE docker://REGISTRY/NAME',

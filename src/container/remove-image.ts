@@ -4,8 +4,9 @@ import type { ImageRecord } from '../store/image-table.ts';
 import { listContainers } from './container-store.ts';
 import type { Engine } from './engine.ts';
 import { collectGarbage } from './garbage.ts';
-import { findImage, localCandidates, requireImage } from './local-image.ts';
+import { findImage, requireImage, spokenName } from './local-image.ts';
 import { removeContainer } from './remove-container.ts';
+import { newImageName } from './short-names.ts';
 import type { RemovedImage } from './verb-options.ts';
 
 /**
@@ -14,7 +15,7 @@ import type { RemovedImage } from './verb-options.ts';
  */
 export async function removeImage(engine: Engine, name: string, o: { force?: boolean } = {}): Promise<RemovedImage> {
   const image = requireImage(engine, name);
-  const spoken = [name, ...localCandidates(name)].find((candidate) => image.names.includes(candidate));
+  const spoken = spokenName(engine, image, name);
   if (spoken !== undefined && image.names.length > 1 && o.force !== true) {
     await engine.store.images.edit((before) =>
       before.map((known) => (known.id === image.id ? withoutName(known, spoken) : known)),
@@ -66,16 +67,11 @@ export async function pruneImages(engine: Engine, o: { all?: boolean; force?: bo
 }
 
 /** Gives an image further names. @throws `image.not-known`, `reference.invalid` */
-export async function tagImage(
-  engine: Engine,
-  name: string,
-  newNames: readonly string[],
-  full: (name: string) => string,
-): Promise<void> {
-  const names = newNames.map(full);
+export async function tagImage(engine: Engine, name: string, newNames: readonly string[]): Promise<void> {
+  const names = newNames.map(newImageName);
   const image = requireImage(engine, name);
   await engine.store.images.edit((before) => {
-    const current = findImage(before, image.id);
+    const current = findImage(engine, image.id, before);
     if (current === undefined) throw new BuilderError('image.not-known', `${name}: image not known`);
     return before.map((known) => {
       const others = known.names.filter((old) => !names.includes(old));

@@ -20,6 +20,8 @@ export interface BuilderOptions extends Cancellable {
   readonly emit?: Emit;
   readonly registriesConf?: string;
   readonly registriesConfDir?: string;
+  /** File of aliases that were chosen by hand, instead of the user's own. */
+  readonly shortNameAliasConf?: string;
 }
 
 /** How to talk to registries. */

@@ -1,6 +1,6 @@
 /** Credential files: `{"auths": {key: {auth, identitytoken}}, "credHelpers": {}, "credsStore": ""}` and the flat old form. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 
@@ -47,10 +47,26 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
   };
 }
 
+/** What came out of pipes, which give it only once: `--authfile <(…)`. */
+const piped = new Map<string, string>();
+
+async function readText(path: string): Promise<string> {
+  const known = piped.get(path);
+  if (known !== undefined) return known;
+  const file = await open(path, 'r');
+  try {
+    const text = await file.readFile('utf8');
+    if (!(await file.stat()).isFile()) piped.set(path, text);
+    return text;
+  } finally {
+    await file.close();
+  }
+}
+
 async function readDocument(path: string): Promise<JsonMap | undefined> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readText(path);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     // Another user's runtime directory is not ours to read: the same as no file.

@@ -17,6 +17,8 @@ export interface CredentialOptions {
   readonly authfile?: string | undefined;
   /** A file in Docker's format instead; keys are host names only. */
   readonly compatAuthFile?: string | undefined;
+  /** Of registries.conf, asked in order: helper programs, and `containers-auth.json` for the files; default the files. */
+  readonly helpers?: readonly string[] | undefined;
   readonly env?: Environment | undefined;
   readonly uid?: number | undefined;
 }
@@ -26,6 +28,9 @@ export interface FoundCredentials {
   /** File or helper they come from, for messages. */
   readonly source: string;
 }
+
+/** Stands for the files among the names of helpers. @see containers-registries.conf(5), credential-helpers */
+const FILES = 'containers-auth.json';
 
 /** Keys under which Docker Hub's login is known; the first is ours. */
 const DOCKER_HUB_KEYS = ['docker.io', 'index.docker.io', 'registry-1.docker.io', 'https://index.docker.io/v1/'];
@@ -83,13 +88,41 @@ function normalizeKey(key: string): string {
 
 /**
  * Credentials for a registry (`host[:port]`) or repository (`host/ns/repo`), the most specific key of the first file
- * that has one.
- * @throws `auth.file-invalid` for a malformed file, or a missing one that the user named
+ * that has one, or what the first of the configured helpers knows.
+ * @throws `auth.file-invalid` for a malformed file, a missing one that the user named, or a helper that fails when no
+ *   other place has credentials
  */
 export async function findCredentials(
   target: string,
   o: CredentialOptions = {},
 ): Promise<FoundCredentials | undefined> {
+  const failures: unknown[] = [];
+  for (const helper of o.helpers ?? [FILES]) {
+    try {
+      const found = helper === FILES ? await findInFiles(target, o) : await findInHelper(helper, target, o);
+      if (found !== undefined) return found;
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+  return undefined;
+}
+
+async function findInHelper(
+  helper: string,
+  target: string,
+  o: CredentialOptions,
+): Promise<FoundCredentials | undefined> {
+  const host = hostOf(target);
+  for (const key of host === 'docker.io' ? ['docker.io', 'https://index.docker.io/v1/'] : [host]) {
+    const credentials = await askHelper(helper, key, o.env ?? process.env);
+    if (credentials !== undefined) return { credentials, source: `docker-credential-${helper}` };
+  }
+  return undefined;
+}
+
+async function findInFiles(target: string, o: CredentialOptions): Promise<FoundCredentials | undefined> {
   const env = o.env ?? process.env;
   for (const { path, isRequired } of candidateFiles(o)) {
     const file = await readAuthFile(path);
@@ -113,14 +146,9 @@ async function findInFile(
   target: string,
   env: Environment,
 ): Promise<FoundCredentials | undefined> {
-  const host = hostOf(target);
-  const helper = helperFor(file, host);
-  if (helper !== undefined) {
-    for (const key of host === 'docker.io' ? ['docker.io', 'https://index.docker.io/v1/'] : [host]) {
-      const credentials = await askHelper(helper, key, env);
-      if (credentials !== undefined) return { credentials, source: `docker-credential-${helper}` };
-    }
-  }
+  const helper = helperFor(file, hostOf(target));
+  const kept = helper === undefined ? undefined : await findInHelper(helper, target, { env });
+  if (kept !== undefined) return kept;
   const entries = new Map([...file.auths].map(([key, entry]) => [normalizeKey(key), entry]));
   for (const key of lookupKeys(target)) {
     const entry = entries.get(key);
@@ -154,23 +182,41 @@ function credentialsOf(entry: AuthEntry, key: string, path: string): Credentials
   return { kind: 'basic', username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, '') };
 }
 
-/** Stores a login and gives the file or helper it went to. */
-export async function saveCredentials(
+type Login = { readonly username: string; readonly password: string };
+
+/** Stores a login with the first of the configured helpers that takes it; gives the file or helper it went to. */
+export async function saveCredentials(target: string, credentials: Login, o: CredentialOptions = {}): Promise<string> {
+  const failures: unknown[] = [];
+  for (const helper of o.helpers ?? [FILES]) {
+    try {
+      if (helper === FILES) return await saveInFile(target, credentials, o);
+      return await saveInHelper(helper, target, target, credentials, o);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  throw failures[0];
+}
+
+async function saveInHelper(
+  helper: string,
   target: string,
-  credentials: { readonly username: string; readonly password: string },
-  o: CredentialOptions = {},
+  key: string,
+  credentials: Login,
+  o: CredentialOptions,
 ): Promise<string> {
-  const env = o.env ?? process.env;
+  if (target.includes('/')) {
+    throw new BuilderError('usage.unsupported', `credential helper ${helper} keeps whole registries, not ${target}`);
+  }
+  await storeInHelper(helper, key, credentials, o.env ?? process.env);
+  return `docker-credential-${helper}`;
+}
+
+async function saveInFile(target: string, credentials: Login, o: CredentialOptions): Promise<string> {
   const path = writableAuthFile(o);
   const file = await readAuthFile(path);
   const helper = file === undefined ? undefined : helperFor(file, hostOf(target));
-  if (helper !== undefined) {
-    if (target.includes('/')) {
-      throw new BuilderError('usage.unsupported', `credential helper ${helper} keeps whole registries, not ${target}`);
-    }
-    await storeInHelper(helper, helperKey(target, o), credentials, env);
-    return `docker-credential-${helper}`;
-  }
+  if (helper !== undefined) return await saveInHelper(helper, target, helperKey(target, o), credentials, o);
   const auth = Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64');
   await updateAuthFile(path, (auths) => ({ ...auths, [helperKey(target, o)]: { auth } }));
   return path;
@@ -183,6 +229,15 @@ function helperKey(target: string, o: CredentialOptions): string {
 
 /** Forgets a login; false when there was none. */
 export async function removeCredentials(target: string, o: CredentialOptions = {}): Promise<boolean> {
+  let removed = false;
+  for (const helper of o.helpers ?? [FILES]) {
+    const here = helper === FILES ? removeFromFile(target, o) : eraseFromHelper(helper, target, o.env ?? process.env);
+    removed = (await here) || removed;
+  }
+  return removed;
+}
+
+async function removeFromFile(target: string, o: CredentialOptions): Promise<boolean> {
   const env = o.env ?? process.env;
   const path = writableAuthFile(o);
   const file = await readAuthFile(path);
@@ -199,8 +254,16 @@ export async function removeCredentials(target: string, o: CredentialOptions = {
   return erased || has;
 }
 
-/** Forgets every login of the writable file, those in its helpers included. */
+/** Forgets every login of the configured helpers and of the writable file, those in its helpers included. */
 export async function removeAllCredentials(o: CredentialOptions = {}): Promise<void> {
+  const env = o.env ?? process.env;
+  for (const helper of o.helpers ?? [FILES]) {
+    if (helper === FILES) await removeAllFromFile(o);
+    else for (const key of await listHelper(helper, env)) await eraseFromHelper(helper, key, env);
+  }
+}
+
+async function removeAllFromFile(o: CredentialOptions): Promise<void> {
   const env = o.env ?? process.env;
   const path = writableAuthFile(o);
   const file = await readAuthFile(path);

@@ -13,6 +13,7 @@ import {
   repositoryName,
 } from '../spec/reference.ts';
 import type { Alias, RegistriesConf, RegistryEntry } from './registries-conf.ts';
+import { requireAllowed } from './registry-sources.ts';
 
 /** One place a reference can be read from or written to. */
 export interface ImageSource {
@@ -126,7 +127,7 @@ function rewritten(ref: QualifiedReference, prefix: string, location: string): Q
  */
 export function pullSources(ref: QualifiedReference, conf: RegistriesConf): readonly ImageSource[] {
   const entry = entryFor(ref, conf);
-  const primary = primarySource(ref, entry);
+  const primary = primarySource(ref, entry, conf);
   const mirrors = (entry?.mirrors ?? [])
     .filter(({ use }) => use === 'all' || (use === 'digest-only') === (ref.digest !== undefined))
     .map((mirror) => ({
@@ -137,18 +138,27 @@ export function pullSources(ref: QualifiedReference, conf: RegistriesConf): read
   return [...mirrors, primary];
 }
 
-/** Where a reference is pushed to: its primary location, never a mirror. @throws `registry.blocked` */
-export function pushDestination(ref: QualifiedReference, conf: RegistriesConf): ImageSource {
-  return primarySource(ref, entryFor(ref, conf));
+/** Whether the configuration lets a whole registry be reached without verified TLS. */
+export function isInsecure(registry: string, conf: RegistriesConf): boolean {
+  const ref = { registry, repository: '' };
+  return entryFor(ref, conf)?.insecure === true || conf.sources?.insecure.includes(registry) === true;
 }
 
-function primarySource(ref: QualifiedReference, entry: RegistryEntry | undefined): ImageSource {
-  if (entry === undefined) return { reference: ref, insecure: false, isMirror: false };
+/** Where a reference is pushed to: its primary location, never a mirror. @throws `registry.blocked` */
+export function pushDestination(ref: QualifiedReference, conf: RegistriesConf): ImageSource {
+  return primarySource(ref, entryFor(ref, conf), conf);
+}
+
+function primarySource(ref: QualifiedReference, entry: RegistryEntry | undefined, conf: RegistriesConf): ImageSource {
+  const { sources } = conf;
+  if (sources !== undefined) requireAllowed(ref.registry, formatReference(ref), sources);
+  const insecure = entry?.insecure === true || sources?.insecure.includes(ref.registry) === true;
+  if (entry === undefined) return { reference: ref, insecure, isMirror: false };
   if (entry.blocked) {
     throw new BuilderError(
       'registry.blocked',
       `${formatReference(ref)} is not used: the registry configuration blocks ${entry.prefix}`,
     );
   }
-  return { reference: rewritten(ref, entry.prefix, entry.location), insecure: entry.insecure, isMirror: false };
+  return { reference: rewritten(ref, entry.prefix, entry.location), insecure, isMirror: false };
 }

@@ -4,10 +4,14 @@
  * @see containers-registries.conf(5), containers-registries.conf.d(5)
  */
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import { readToml, type TomlTable } from '../spec/toml-table.ts';
 import { findConfigFiles } from '../sys/config-files.ts';
+import { callerUid } from '../sys/host.ts';
 import type { Environment } from './proxy.ts';
+import { type RegistrySources, readRegistrySources } from './registry-sources.ts';
 
 export type MirrorUse = 'all' | 'digest-only' | 'tag-only';
 export type ShortNameMode = 'enforcing' | 'permissive' | 'disabled';
@@ -39,7 +43,10 @@ export interface RegistriesConf {
   readonly shortNameMode: ShortNameMode;
   readonly aliases: ReadonlyMap<string, Alias>;
   readonly registries: readonly RegistryEntry[];
+  /** Names of helper programs, `containers-auth.json` standing for the files of logins. */
   readonly credentialHelpers: readonly string[];
+  /** Registries the environment allows, forbids, or takes for insecure. */
+  readonly sources?: RegistrySources;
 }
 
 /** What one file says; absent members leave what an earlier file said. */
@@ -56,7 +63,7 @@ export const EMPTY_REGISTRIES_CONF: RegistriesConf = {
   shortNameMode: 'permissive',
   aliases: new Map(),
   registries: [],
-  credentialHelpers: [],
+  credentialHelpers: ['containers-auth.json'],
 };
 
 export interface RegistriesConfOptions {
@@ -64,6 +71,8 @@ export interface RegistriesConfOptions {
   readonly path?: string | undefined;
   /** Directory of drop-ins given by the user, instead of the usual ones. */
   readonly dir?: string | undefined;
+  /** Aliases that were chosen by hand; default the user's own. It need not exist. */
+  readonly aliasFile?: string | undefined;
   readonly env?: Environment | undefined;
   /** Of the caller, outside any user namespace: there are drop-ins for some users only. */
   readonly uid?: number | undefined;
@@ -72,14 +81,29 @@ export interface RegistriesConfOptions {
 /** Reads the configuration of this machine and user. @throws `usage.invalid` naming file, line and key */
 export function loadRegistriesConf(o: RegistriesConfOptions = {}): RegistriesConf {
   const env = o.env ?? process.env;
+  const uid = o.uid ?? callerUid(env);
   const found = findConfigFiles('registries.conf', {
     env,
+    uid,
     ...(o.path === undefined ? {} : { path: o.path }),
     ...(o.dir === undefined ? {} : { dir: o.dir }),
-    ...(o.uid === undefined ? {} : { uid: o.uid }),
   });
   const files = found.map((path) => readConf(path) ?? fail(path, 'it does not exist'));
-  return files.reduce(merge, EMPTY_REGISTRIES_CONF);
+  const conf = files.reduce(merge, EMPTY_REGISTRIES_CONF);
+  // What a person chose goes before what the machine says.
+  const chosen = readConf(o.aliasFile ?? aliasFileOf(env, uid));
+  const sources = readRegistrySources(env);
+  return {
+    ...conf,
+    ...(chosen === undefined ? {} : { aliases: new Map([...conf.aliases, ...chosen.aliases]) }),
+    ...(sources === undefined ? {} : { sources }),
+  };
+}
+
+/** Where the tools of the containers family keep the short names that were chosen when they asked. */
+export function aliasFileOf(env: Environment, uid: number): string {
+  const cache = uid === 0 ? '/var/cache' : env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache');
+  return join(cache, 'containers/short-name-aliases.conf');
 }
 
 function readConf(path: string): RegistriesConfFile | undefined {

@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly certDir?: string | undefined;
   readonly authfile?: string | undefined;
   readonly creds?: { readonly username: string; readonly password: string } | undefined;
+  /** Of registries.conf: helper programs, `containers-auth.json` standing for the files. */
+  readonly credentialHelpers?: readonly string[] | undefined;
   /** Attempts after the first, default 3. */
   readonly retries?: number | undefined;
   /** Fixed pause between attempts; default doubles from one second. */
@@ -242,9 +244,10 @@ export class RegistrySession {
   }
 
   async #lookUpCredentials(): Promise<Credentials | undefined> {
-    const { creds, authfile } = this.#options;
+    const { creds, authfile, credentialHelpers } = this.#options;
     if (creds !== undefined) return { kind: 'basic', ...creds };
-    return (await findCredentials(this.#account, { authfile, env: this.#env }))?.credentials;
+    return (await findCredentials(this.#account, { authfile, helpers: credentialHelpers, env: this.#env }))
+      ?.credentials;
   }
 
   #connect(): Promise<Connection> {

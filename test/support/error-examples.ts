@@ -193,7 +193,7 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
     new BuilderError('image.in-use', `image used by ${ID}: image is in use by a container`, {
       hint: 'remove the container alpine-working-container first, or use --force',
     }),
-  'image.ambiguous': () => findImage(engine.store.images.list(), '407f'),
+  'image.ambiguous': () => findImage(engine, '407f'),
   'container.not-known': () => requireContainer(engine, 'alpine-workin-container'),
   'container.exists': () =>
     new BuilderError('container.exists', 'the container name "a" is already in use', {

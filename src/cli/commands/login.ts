@@ -10,7 +10,7 @@ export async function login(c: CommandContext): Promise<number> {
   const registry = args[0]!;
   const files = authFiles(c);
   const { getLogin } = await c.library();
-  const known = await getLogin(registry, { ...files, env });
+  const known = await getLogin(registry, { ...files, ...registryFiles(c), env });
   if (flags.on('get-login')) {
     if (known === undefined) throw new UsageError(`not logged into ${registry}`);
     c.stdout.write(`${known}\n`);
@@ -31,7 +31,7 @@ export async function logout(c: CommandContext): Promise<number> {
   if (all && args.length > 0) throw new UsageError('--all takes no arguments');
   if (!all && args.length === 0) throw new UsageError('registry must be given');
   const library = await c.library();
-  const removed = await library.logout(all ? { all: true } : args[0]!, { ...authFiles(c), env });
+  const removed = await library.logout(all ? { all: true } : args[0]!, { ...authFiles(c), ...registryFiles(c), env });
   if (!removed) throw new UsageError(`not logged into ${args[0]}`);
   c.stdout.write(all ? 'Removed login credentials for all registries\n' : `Removed login credentials for ${args[0]}\n`);
   return 0;
@@ -48,6 +48,15 @@ function authFiles({ flags }: CommandContext): { authfile?: string; compatAuthFi
   return {
     ...(authfile === undefined ? {} : { authfile }),
     ...(compatAuthFile === undefined ? {} : { compatAuthFile }),
+  };
+}
+
+function registryFiles({ flags }: CommandContext): { registriesConf?: string; registriesConfDir?: string } {
+  const registriesConf = flags.string('registries-conf');
+  const registriesConfDir = flags.string('registries-conf-dir');
+  return {
+    ...(registriesConf === undefined ? {} : { registriesConf }),
+    ...(registriesConfDir === undefined ? {} : { registriesConfDir }),
   };
 }
 

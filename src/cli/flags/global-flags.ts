@@ -12,6 +12,10 @@ export const GLOBAL_FLAGS = [
   }),
   option('--registries-conf str FILE', 'another registries.conf', { tier: 'P1', complete: 'file' }),
   option('--registries-conf-dir str DIR', 'another registries.conf.d', { tier: 'P1', complete: 'directory' }),
+  option('--short-name-alias-conf str FILE', 'another file of aliases chosen by hand', {
+    tier: 'P2',
+    complete: 'file',
+  }),
   option('--color str WHEN', 'always, never or auto', { default: 'auto', choices: ['always', 'never', 'auto'] }),
   option('-h,--help bool', 'show help'),
   option('--debug bool', 'same as --log-level=debug', { hidden: true, tier: 'P2' }),
@@ -23,7 +27,6 @@ export const GLOBAL_FLAGS = [
   }),
   ...refused('nothing is mounted that no flag asks for', '--default-mounts-file str'),
   ...refused('images and containers share one store', '--imagestore str'),
-  ...refused('aliases are those of registries.conf', '--short-name-alias-conf str'),
   ...refused('containers are always kept below --root', '--transient-store bool'),
   ...NO_ID_MAPS,
 ] as const;

@@ -28,7 +28,8 @@ export function openRegistryImage(
   const conf = o.registriesConf ?? loadRegistriesConf({ env: o.registry?.env });
   const sources = access === 'read' ? pullSources(ref, conf) : [pushDestination(ref, conf)];
   const signal = o.registry?.signal ?? o.signal;
-  return new RegistryImage(withDefaultTag(ref), sources, { ...o.registry, signal });
+  const { credentialHelpers } = conf;
+  return new RegistryImage(withDefaultTag(ref), sources, { credentialHelpers, ...o.registry, signal });
 }
 
 export class RegistryImage implements OpenTarget, MountsBlobs {

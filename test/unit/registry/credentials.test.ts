@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -83,6 +85,20 @@ describe('findCredentials', () => {
     assert.equal(await find('d'), undefined);
   });
 
+  it('a pipe is read once and remembered', async () => {
+    const pipe = join(root, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const writing = writeFile(pipe, JSON.stringify({ auths: { 'h.example': encoded('piped') } }));
+    assert.equal(await userOf('h.example/a', { authfile: pipe }), 'piped');
+    await writing;
+    assert.equal(await userOf('h.example/b', { authfile: pipe }), 'piped');
+  });
+
+  it('without a runtime directory the file of the caller counts, not of the id in a namespace', () => {
+    const bare = { HOME: '/nonexistent', SLIPWAY_ROOTLESS_UID: '1234' };
+    assert.equal(writableAuthFile({ env: bare }), '/run/containers/1234/auth.json');
+  });
+
   it('broken files are named, and no secret of theirs', async () => {
     for (const content of [
       '{"auths": {"h": {"auth": "c2VjcmV0"}}',
@@ -149,6 +165,21 @@ esac
     assert.equal(await userOf('any.example/x'), 'v');
     await removeAllCredentials({ env });
     assert.equal(await userOf('any.example/x'), undefined);
+  });
+
+  it('helpers of the registry configuration are asked in their order, the files where they are named', async () => {
+    putHelper();
+    put('run/containers/auth.json', { auths: { 'h.example': encoded('file') } });
+    writeFileSync(join(root, 'kept'), '{"Username":"helper","Secret":"s"}');
+    assert.equal(await userOf('h.example/x', { helpers: ['test', 'containers-auth.json'] }), 'helper');
+    assert.equal(await userOf('h.example/x', { helpers: ['containers-auth.json', 'test'] }), 'file');
+    assert.equal(await userOf('h.example/x', { helpers: ['absent', 'containers-auth.json'] }), 'file');
+    await assert.rejects(userOf('h.example/x', { helpers: ['absent'] }), /docker-credential-absent get failed/);
+    const options = { env, helpers: ['absent', 'test'] };
+    const login = { username: 'n', password: 'p' };
+    assert.equal(await saveCredentials('h.example', login, options), 'docker-credential-test');
+    assert.equal(await removeCredentials('h.example', { env, helpers: ['test', 'containers-auth.json'] }), true);
+    assert.equal(await userOf('h.example', { helpers: ['test', 'containers-auth.json'] }), undefined);
   });
 
   it('a helper that fails, is missing or has a path for a name is an error', async () => {

@@ -3,8 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { aliasOf, pullSources, pushDestination, resolveShortName } from '../../../src/registry/image-source.ts';
 import {
+  aliasOf,
+  isInsecure,
+  pullSources,
+  pushDestination,
+  resolveShortName,
+} from '../../../src/registry/image-source.ts';
+import {
+  aliasFileOf,
   EMPTY_REGISTRIES_CONF,
   loadRegistriesConf,
   parseRegistriesConf,
@@ -58,6 +65,16 @@ unqualified-search-registries = ["docker.io", "quay.io"]
 });
 
 describe('pull sources', () => {
+  it('a whole host, a path and a wildcard say whether a registry is insecure', () => {
+    const conf = confOf(
+      '[[registry]]\nlocation = "a.test"\ninsecure = true\n[[registry]]\nprefix = "*.b.test"\ninsecure = true\n[[registry]]\nlocation = "c.test/x"\ninsecure = true\n',
+    );
+    assert.deepEqual(
+      ['a.test', 'x.b.test', 'b.test', 'c.test', 'a.test:5000'].map((host) => isInsecure(host, conf)),
+      [true, true, false, false, false],
+    );
+  });
+
   it('mirrors come first, then the renamed primary; push sees no mirror', () => {
     const conf = confOf(`
 [[registry]]
@@ -125,6 +142,59 @@ location = "a.example/ok/deep"
       '[[registry]]\nlocation = "h.test"\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = "m.test"\n',
     );
     assert.deepEqual(sources('h.test/x:1', conf), [['h.test/x:1', 'secure']]);
+  });
+});
+
+describe('registries the environment allows', () => {
+  const load = (sources: unknown): RegistriesConf =>
+    loadRegistriesConf({
+      path: '/dev/null',
+      env: { BUILD_REGISTRY_SOURCES: typeof sources === 'string' ? sources : JSON.stringify(sources) },
+    });
+  const isBlocked = (error: unknown): boolean => isBuilderError(error, 'registry.blocked');
+
+  it('blocked ones and those that are not allowed are refused for pull and push', () => {
+    const blocked = load({ blockedRegistries: ['bad.test:5000'] });
+    assert.throws(() => sources('bad.test:5000/x', blocked), isBlocked);
+    assert.throws(() => pushDestination(full('bad.test:5000/x'), blocked), isBlocked);
+    assert.deepEqual(sources('good.test/x', blocked), [['good.test/x', 'secure']]);
+    const allowed = load({ allowedRegistries: ['good.test'], insecureRegistries: ['good.test'] });
+    assert.deepEqual(sources('good.test/x', allowed), [['good.test/x', 'insecure']]);
+    assert.throws(() => sources('other.test/x', allowed), isBlocked);
+    assert.deepEqual([isInsecure('good.test', allowed), isInsecure('other.test', allowed)], [true, false]);
+  });
+
+  it('a malformed variable names itself and the member', () => {
+    for (const [text, why] of [
+      ['{', /BUILD_REGISTRY_SOURCES cannot be used: it is not JSON/],
+      ['[]', /it is no object/],
+      [{ blockedRegistries: 'x' }, /blockedRegistries is no list of hosts/],
+    ] as const) {
+      assert.throws(
+        () => load(text),
+        (error) => isBuilderError(error, 'usage.invalid') && why.test(error.message),
+      );
+    }
+  });
+});
+
+describe('aliases chosen by hand', () => {
+  it('come from a file of their own and go before those of the machine', () => {
+    const root = mkdtempSync(join(tmpdir(), 'slipway-alias-'));
+    writeFileSync(join(root, 'main.conf'), '[aliases]\n"x" = "machine.test/x"\n"y" = "machine.test/y"\n');
+    writeFileSync(join(root, 'mine.conf'), '[aliases]\n"x" = "mine.test/x"\n');
+    const load = (o: object) => loadRegistriesConf({ path: join(root, 'main.conf'), env: {}, uid: 1000, ...o });
+    const named = load({ aliasFile: join(root, 'mine.conf') });
+    assert.deepEqual(
+      ['x', 'y'].map((name) => named.aliases.get(name)?.target),
+      ['mine.test/x', 'machine.test/y'],
+    );
+    assert.equal(load({ aliasFile: join(root, 'absent') }).aliases.get('x')?.target, 'machine.test/x');
+    mkdirSync(join(root, 'containers'));
+    writeFileSync(join(root, 'containers/short-name-aliases.conf'), '[aliases]\n"x" = "cache.test/x"\n');
+    assert.equal(load({ env: { XDG_CACHE_HOME: root } }).aliases.get('x')?.target, 'cache.test/x');
+    assert.equal(aliasFileOf({ XDG_CACHE_HOME: root }, 0), '/var/cache/containers/short-name-aliases.conf');
+    rmSync(root, { recursive: true });
   });
 });
 
