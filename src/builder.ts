@@ -9,7 +9,9 @@ import { type Engine, openEngine } from './container/engine.ts';
 import type { LayerInsightOptions } from './container/layer-insight.ts';
 import type { CreateListOptions } from './container/list-verbs.ts';
 import { requireNamespace } from './container/namespace.ts';
+import type { PrunedStore, PruneStoreOptions } from './container/prune-store.ts';
 import type { RememberedStep } from './container/remembered-steps.ts';
+import type { StoreUsage } from './container/store-usage.ts';
 import type { TreeChange, TreeDiffOptions } from './container/tree-diff.ts';
 import type {
   ArtifactOptions,
@@ -144,6 +146,10 @@ export interface Builder extends AsyncDisposable {
   history(image: string, o?: DescribeOptions): Promise<readonly HistoryStep[]>;
   /** Files that differ between two images or containers; with one name, from what it stands on. */
   diff(before: string, after?: string, o?: TreeDiffOptions): Promise<readonly TreeChange[]>;
+  /** What the store holds, and what could go. */
+  usage(): Promise<StoreUsage>;
+  /** Removes what nobody needs: dangling images, remembered steps, downloads; with `all` unused images and caches. */
+  pruneStore(o?: PruneStoreOptions): Promise<PrunedStore>;
   info(): Promise<InfoReport>;
 }
 
@@ -297,6 +303,14 @@ function builderOn(engine: Engine): Builder {
     diff: async (before, after, options) => {
       await requireNamespace(engine);
       return (await import('./container/tree-diff.ts')).treeDiff(engine, before, after, options);
+    },
+    usage: async () => {
+      await requireNamespace(engine);
+      return (await import('./container/store-usage.ts')).storeUsage(engine);
+    },
+    pruneStore: async (options) => {
+      await requireNamespace(engine);
+      return (await import('./container/prune-store.ts')).pruneStore(engine, options);
     },
     info: async () => (await import('./container/info.ts')).info(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),

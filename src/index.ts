@@ -11,7 +11,9 @@ export { type Builder, type ListChange, openBuilder } from './builder.ts';
 export type { CachePruneOptions, CacheSummary, PrunedCaches } from './container/cache-store.ts';
 export type { LayerInsightOptions } from './container/layer-insight.ts';
 export type { CreateListOptions } from './container/list-verbs.ts';
+export type { PrunedStore, PruneStoreOptions } from './container/prune-store.ts';
 export type { RememberedStep } from './container/remembered-steps.ts';
+export type { ContainerUsage, ImageUsage, StoreUsage, UsageTotal } from './container/store-usage.ts';
 export type { TreeChange, TreeDiffOptions } from './container/tree-diff.ts';
 export type {
   ArtifactOptions,

@@ -115,7 +115,7 @@ function globPattern(glob: string): RegExp {
 }
 
 /** A moment, in seconds since the epoch or RFC 3339, or an age such as `24h`. */
-function untilTime(value: string, now: number): number {
+export function untilTime(value: string, now: number): number {
   if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
   const moment = /^\d{4}-/.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(moment) ? now - parseDuration(value, 'the until filter') / 1e6 : moment;

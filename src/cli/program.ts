@@ -22,6 +22,7 @@ import {
 import { IMAGE_COMMANDS } from './image-commands.ts';
 import { MANIFEST_COMMANDS } from './manifest-commands.ts';
 import { option } from './option.ts';
+import { SYSTEM_COMMANDS } from './system-commands.ts';
 
 export const COMMANDS: readonly Command[] = [
   row({
@@ -284,6 +285,7 @@ export const COMMANDS: readonly Command[] = [
   ...MANIFEST_COMMANDS,
   ...CACHE_COMMANDS,
   ...IMAGE_COMMANDS,
+  ...SYSTEM_COMMANDS,
   row({
     name: 'login',
     summary: 'Log in to a registry',
@@ -387,6 +389,7 @@ export const GROUPS: ReadonlyMap<string, string> = new Map([
   ['manifest', 'Make and push lists of images'],
   ['cache', 'List, carry and remove the caches of RUN mounts'],
   ['image', 'Copy, show and delete images where they are'],
+  ['system', 'Measure, clean and check the store'],
 ]);
 
 /** Finds a command by name or alias; `rest` is what follows it. Commands of a group have two words. */

@@ -10,6 +10,7 @@ import { BuilderError } from '../report/builder-error.ts';
 import { suggest } from '../report/suggestion.ts';
 import { applyTar } from '../rootfs/apply-tar.ts';
 import { diffTrees } from '../rootfs/diff-tree.ts';
+import { diskUse } from '../rootfs/disk-use.ts';
 import { removeTree } from '../rootfs/remove-tree.ts';
 import type { Bytes } from '../spec/target.ts';
 import { readJsonFile } from '../store/atomic-file.ts';
@@ -94,34 +95,6 @@ function isHeld(root: string, directory: string): boolean {
   const lock = FileLock.try(lockOf(root, directory), 'exclusive');
   lock?.[Symbol.dispose]();
   return lock === undefined;
-}
-
-/** Names that vanish while they are counted are not counted. */
-function diskUse(path: string): { bytes: number; files: number } {
-  let bytes = 0;
-  let files = 0;
-  const stack = [Buffer.from(path)];
-  for (let folder = stack.pop(); folder !== undefined; folder = stack.pop()) {
-    for (const entry of entriesOf(folder)) {
-      const below = Buffer.concat([folder, Buffer.from('/'), entry.name]);
-      if (entry.isDirectory()) stack.push(below);
-      files += 1;
-      if (entry.isFile()) bytes += (lstatSync(below, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
-    }
-  }
-  return { bytes, files };
-}
-
-function entriesOf(folder: Buffer) {
-  try {
-    return readdirSync(folder, { withFileTypes: true, encoding: 'buffer' }) as unknown as {
-      readonly name: Buffer;
-      isDirectory(): boolean;
-      isFile(): boolean;
-    }[];
-  } catch {
-    return [];
-  }
 }
 
 /** The cache of that id, or whose name begins so. @throws `cache.not-known`, `cache.ambiguous` */

@@ -5,15 +5,12 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
-import type { Descriptor } from '../spec/descriptor.ts';
-import { type ChainId, chainIdOf, type DiffId, type Digest, digestFromHex } from '../spec/digest.ts';
-import type { ImageConfig } from '../spec/image-config.ts';
-import type { ImageIndex, Manifest } from '../spec/manifest.ts';
-import { isImageConfig, isIndex } from '../spec/media-type.ts';
+import type { ChainId, DiffId } from '../spec/digest.ts';
 import { isHalfWritten } from '../store/atomic-file.ts';
 import { TraceTable } from '../store/trace-table.ts';
 import { DownloadCache } from './download-cache.ts';
 import type { Engine } from './engine.ts';
+import { findLive, type LiveContent } from './live-content.ts';
 
 /** A remembered step nobody used for this long may go. */
 const STEP_AGE_MS = 30 * 24 * 3600 * 1000;
@@ -21,19 +18,29 @@ const STEP_AGE_MS = 30 * 24 * 3600 * 1000;
 export interface SweepOptions {
   /** Forget all remembered build steps first. */
   readonly forgetSteps?: boolean;
+  /** Forget those last used before this moment, ms since the epoch. */
+  readonly forgetStepsBefore?: number | undefined;
+  /** Count what snapshots took, which costs a look at each of their files. */
+  readonly measure?: boolean;
 }
 
-/** Gives the bytes of blobs freed; undefined when somebody else has the store open, and nothing was done. */
+/** Gives the bytes freed, those of snapshots only with `measure`; undefined when somebody else has the store open, and nothing was done. */
 export function collectGarbage(engine: Engine, o: SweepOptions = {}): Promise<number | undefined> {
   return engine.store.alone(async () => {
-    forgetSteps(engine, o.forgetSteps === true ? 0 : STEP_AGE_MS);
-    const live = await findLive(engine);
-    await sweepSnapshots(engine, live);
-    new DownloadCache(engine.store.paths.cache).sweep(o.forgetSteps === true ? 0 : STEP_AGE_MS);
+    const age = ageToForget(o);
+    forgetSteps(engine, age);
+    const live = findLive(engine);
+    const freed = await sweepSnapshots(engine, live, o.measure === true);
+    new DownloadCache(engine.store.paths.cache).sweep(age);
     sweepHalfWritten(engine);
     engine.store.contentLists.retain(live.lists);
-    return sweepFiles(engine, live);
+    return freed + sweepFiles(engine, live);
   });
+}
+
+function ageToForget(o: SweepOptions): number {
+  if (o.forgetStepsBefore !== undefined) return Math.min(STEP_AGE_MS, Math.max(0, Date.now() - o.forgetStepsBefore));
+  return o.forgetSteps === true ? 0 : STEP_AGE_MS;
 }
 
 function forgetSteps(engine: Engine, olderThanMs: number): void {
@@ -44,78 +51,7 @@ function forgetSteps(engine: Engine, olderThanMs: number): void {
   new TraceTable(join(engine.store.paths.cache, 'builds'), 0).deleteBefore(Date.now() - STEP_AGE_MS);
 }
 
-interface Live {
-  readonly blobs: Set<Digest>;
-  readonly layers: Set<DiffId>;
-  readonly chains: Set<ChainId>;
-  readonly snapshots: Set<SnapshotId>;
-  /** Digests of copies whose files are listed. */
-  readonly lists: Set<Digest>;
-}
-
-async function findLive(engine: Engine): Promise<Live> {
-  const { store } = engine;
-  const live: Live = { blobs: new Set(), layers: new Set(), chains: new Set(), snapshots: new Set(), lists: new Set() };
-  for (const image of store.images.list()) {
-    markManifest(engine, live, image.manifest);
-    for (const { digest } of image.predicates ?? []) live.blobs.add(digest);
-  }
-  for (const container of store.containers.list()) {
-    markStack(engine, live, container.baseLayers, container.baseConfig?.rootfs.diff_ids ?? []);
-    if (container.base !== undefined) markManifest(engine, live, container.base.manifest);
-    if (container.baseSnapshot !== undefined) live.snapshots.add(container.baseSnapshot as SnapshotId);
-  }
-  for (const { record } of store.steps.list()) {
-    const { layer, chain, snapshot } = record.result;
-    if (layer !== undefined) live.layers.add(layer.diffId);
-    if (chain !== undefined) live.chains.add(chain);
-    // A layer that came from another cache and was never unpacked is there as a blob only.
-    if (layer !== undefined && snapshot === undefined) {
-      live.blobs.add(layer.diffId);
-      for (const form of store.layers.get(layer.diffId).forms) live.blobs.add(form.descriptor.digest);
-    }
-    if (snapshot !== undefined) live.snapshots.add(snapshot as SnapshotId);
-    for (const { digest } of record.lists ?? []) live.lists.add(digest);
-  }
-  return live;
-}
-
-function markManifest(engine: Engine, live: Live, descriptor: Descriptor): void {
-  const { blobs } = engine.store;
-  live.blobs.add(descriptor.digest);
-  if (!blobs.has(descriptor.digest)) return;
-  const document = JSON.parse(blobs.read(descriptor.digest).toString('utf8')) as Manifest | ImageIndex;
-  if (isIndex(descriptor.mediaType) || 'manifests' in document) {
-    for (const child of (document as ImageIndex).manifests) markManifest(engine, live, child);
-    return;
-  }
-  const manifest = document as Manifest;
-  live.blobs.add(manifest.config.digest);
-  // The config of an artifact may be anything.
-  const config =
-    isImageConfig(manifest.config.mediaType) && blobs.has(manifest.config.digest)
-      ? (JSON.parse(blobs.read(manifest.config.digest).toString('utf8')) as ImageConfig)
-      : undefined;
-  markStack(engine, live, manifest.layers, config?.rootfs?.diff_ids ?? []);
-}
-
-function markStack(engine: Engine, live: Live, layers: readonly Descriptor[], diffIds: readonly DiffId[]): void {
-  for (const layer of layers) live.blobs.add(layer.digest);
-  let chain: ChainId | undefined;
-  for (const diffId of diffIds) {
-    chain = chainIdOf(chain, diffId);
-    live.chains.add(chain);
-    const snapshot = engine.store.layers.snapshotOf(chain);
-    if (snapshot !== undefined) live.snapshots.add(snapshot.id as SnapshotId);
-    live.layers.add(diffId);
-    live.blobs.add(diffId);
-    const record = engine.store.layers.get(diffId);
-    for (const form of record.forms) live.blobs.add(form.descriptor.digest);
-    if (record.snapshot !== undefined) live.snapshots.add(record.snapshot as SnapshotId);
-  }
-}
-
-async function sweepSnapshots(engine: Engine, live: Live): Promise<void> {
+async function sweepSnapshots(engine: Engine, live: LiveContent, measures: boolean): Promise<number> {
   const { snapshots, store } = engine;
   const { sealed, active } = await snapshots.list();
   const wanted = new Set(store.containers.list().map((container) => container.id));
@@ -136,7 +72,12 @@ async function sweepSnapshots(engine: Engine, live: Live): Promise<void> {
     return steps;
   };
   const order = [...dead].map((id) => ({ id, depth: depth(id) })).sort((a, b) => b.depth - a.depth);
-  for (const { id } of order) await snapshots.removeSealed(id);
+  let freed = 0;
+  for (const { id } of order) {
+    if (measures) freed += (await snapshots.diskUse({ id })).bytes;
+    await snapshots.removeSealed(id);
+  }
+  return freed;
 }
 
 /** Below `cache`, made when they are first needed. */
@@ -160,12 +101,10 @@ function sweepHalfWritten({ store: { paths } }: Engine): void {
   }
 }
 
-function sweepFiles(engine: Engine, live: Live): number {
+function sweepFiles(engine: Engine, live: LiveContent): number {
   const { paths, blobs, layers } = engine.store;
   let freed = 0;
-  for (const hex of readdirSync(paths.blobs)) {
-    if (!/^[0-9a-f]{64}$/.test(hex)) continue;
-    const digest = digestFromHex(hex);
+  for (const digest of blobs.list()) {
     if (live.blobs.has(digest)) continue;
     freed += blobs.sizeOf(digest) ?? 0;
     blobs.delete(digest);

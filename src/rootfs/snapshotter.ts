@@ -76,6 +76,8 @@ export interface Snapshotter {
    * build for as long as its data takes to be written.
    */
   flush(): Promise<void>;
+  /** Bytes on disk of a snapshot's own files, what its parents hold not included where the driver shares it. */
+  diskUse(snapshot: { key: string } | { id: SnapshotId }): Promise<{ readonly bytes: number; readonly files: number }>;
   /** All sealed snapshots with their parents, and all active keys with theirs. */
   list(): Promise<{
     readonly sealed: ReadonlyMap<SnapshotId, SnapshotId | undefined>;

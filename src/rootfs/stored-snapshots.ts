@@ -1,4 +1,5 @@
 /** What every driver does alike: records of snapshots in a directory. */
+import { diskUse } from './disk-use.ts';
 import { SnapshotDirectory, type SnapshotRef } from './snapshot-directory.ts';
 import type { SnapshotId, Snapshotter } from './snapshotter.ts';
 
@@ -28,6 +29,10 @@ export abstract class StoredSnapshots {
 
   async flush(): Promise<void> {
     this.directory.flush();
+  }
+
+  async diskUse(snapshot: SnapshotRef): ReturnType<Snapshotter['diskUse']> {
+    return diskUse(this.directory.fsOf(snapshot));
   }
 
   async list(): ReturnType<Snapshotter['list']> {

@@ -3,7 +3,16 @@
  * there is success and reads nothing.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
@@ -162,6 +171,13 @@ export class ContentStore {
   #fresh(): string {
     this.#counter += 1;
     return join(this.#scratch(), `blob-${this.#counter}`);
+  }
+
+  /** Every blob, in no order. */
+  list(): readonly Digest[] {
+    return readdirSync(this.#blobs)
+      .filter((name) => /^[0-9a-f]{64}$/.test(name))
+      .map(digestFromHex);
   }
 
   delete(digest: Digest): void {

@@ -31,6 +31,8 @@ export async function slipway(
     library?: Readonly<Record<string, unknown>>;
     env?: Readonly<Record<string, string>>;
     stdin?: string;
+    /** Standard input is a terminal. */
+    answers?: boolean;
     tty?: boolean;
     columns?: number;
     now?: number;
@@ -58,6 +60,7 @@ export async function slipway(
   };
   const stdin = new PassThrough();
   stdin.end(o.stdin ?? '');
+  if (o.answers === true) Object.assign(stdin, { isTTY: true });
   const size = { isTty: o.tty ?? false, columns: o.columns ?? 80 };
   const [stdout, stderr] = [new TextOutput(size), new TextOutput(size)];
   const code = await runProgram({

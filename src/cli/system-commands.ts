@@ -1,0 +1,40 @@
+/** The commands of `system`: the store as a whole. */
+import type { Command } from './command.ts';
+import { none, row } from './command-row.ts';
+import { option } from './option.ts';
+
+export const SYSTEM_COMMANDS: readonly Command[] = [
+  row({
+    name: 'system df',
+    summary: 'Show what the store holds, and what could go',
+    usage: '',
+    positionals: none('system df'),
+    interspersed: true,
+    options: [
+      option('-v,--verbose bool', 'every image, container and cache'),
+      option('--json bool', 'JSON'),
+      option('--format str TEMPLATE', 'Go template for each line'),
+    ],
+    examples: ['system df', 'system df -v', 'system df --json'],
+    load: async () => (await import('./commands/system.ts')).df,
+  }),
+  row({
+    name: 'system prune',
+    summary: 'Remove what nobody needs',
+    usage: '',
+    description:
+      'Removes images without names that no container uses, remembered build steps and downloads. With --all every ' +
+      'image no container uses, and the caches of RUN mounts. Working containers and what they stand on stay. Asks before ' +
+      'it does so; without a terminal --force has to be said.',
+    positionals: none('system prune'),
+    interspersed: true,
+    options: [
+      option('-a,--all bool', 'every unused image, and the caches of RUN mounts'),
+      option('--filter csv until=TIME', 'only what is older: a moment, or an age such as 24h'),
+      option('-f,--force bool', 'do not ask'),
+      option('--json bool', 'JSON'),
+    ],
+    examples: ['system prune', 'system prune --force --all --filter until=168h'],
+    load: async () => (await import('./commands/system.ts')).prune,
+  }),
+];
