@@ -3,9 +3,9 @@ import { digestSources } from '../container/content-digest.ts';
 import { copyInto, numericOwner } from '../container/copy-into.ts';
 import { inlineSource, type ResolvedSource, resolveSources } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
+import type { FileMemory } from '../container/file-memory.ts';
 import type { SecretSource } from '../container/secret-source.ts';
 import type { SshAgent } from '../container/ssh-agent.ts';
-import type { StatCache } from '../container/stat-cache.ts';
 import type { AddSource, AddStep, ContentSummary, CopyStep, StepSource } from '../dockerfile/step.ts';
 import { located } from '../report/builder-error.ts';
 import { textOf } from '../rootfs/copy-walk.ts';
@@ -22,7 +22,7 @@ import { CONTENT, copyInputs, type FileList } from './step-inputs.ts';
 export interface CopyActionOptions {
   readonly engine: Engine;
   readonly origins: Origins;
-  readonly statCache: () => StatCache;
+  readonly memory: FileMemory;
   /** mtime forced on what is copied. */
   readonly timestamp: Timestamp | undefined;
   /** For downloads. */
@@ -42,9 +42,8 @@ type FileStep = CopyStep | AddStep;
 
 /** Nothing is looked for, fetched or opened before it is needed. */
 export async function prepareCopy(o: CopyActionOptions, step: FileStep, below: Below): Promise<PreparedStep> {
-  const { engine, origins } = o;
+  const { engine, origins, memory } = o;
   const destination = step.intoDirectory && !step.destination.endsWith('/') ? `${step.destination}/` : step.destination;
-  const cache = o.statCache();
   const chown = step.link ? await ownerOfLink(engine, step.chown, below) : step.chown;
   // A linked copy is the same on every base.
   const chain = step.link ? undefined : below.chain;
@@ -62,8 +61,12 @@ export async function prepareCopy(o: CopyActionOptions, step: FileStep, below: B
     quick: known === undefined ? undefined : inputsFor(known),
     reads: async () => {
       const resolved = await sources();
-      const options = { cache, preserveOwnership: await keepsOwners(), signal: engine.signal, keepRecords: true };
-      const { digest, kind, records } = await digestSources(resolved, options);
+      const { digest, kind, records } = await digestSources(resolved, {
+        memory,
+        preserveOwnership: await keepsOwners(),
+        signal: engine.signal,
+        records: engine.store.contentLists,
+      });
       summary = { kind, hex: hexOf(digest) };
       const list: FileList = { name: CONTENT, digest, sources: resolved.map(shownPath), records };
       return { inputs: [...inputsFor(digest), ...timesOf(resolved)], lists: [list] };
@@ -78,7 +81,7 @@ export async function prepareCopy(o: CopyActionOptions, step: FileStep, below: B
         preserveOwnership: await keepsOwners(),
         timestamp: o.timestamp,
         digest: summary === undefined,
-        cache,
+        cache: memory.files,
       });
       return summary ?? { kind: result.kind, hex: (result.digest ?? '').replace('sha256:', '') };
     },

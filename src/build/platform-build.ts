@@ -1,13 +1,12 @@
 /** One target for one platform: the graph of its steps, and what running a vertex means. */
-import { join } from 'node:path';
 import type { IgnoreRules } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
+import { FileMemory } from '../container/file-memory.ts';
 import { findIgnoreFile, readIgnoreRules } from '../container/ignore-rules.ts';
 import type { ImageTimes } from '../container/image-times.ts';
 import { peekImage } from '../container/pull.ts';
 import { parseSecret, type SecretSource } from '../container/secret-source.ts';
 import { parseSshAgent, type SshAgent } from '../container/ssh-agent.ts';
-import { StatCache } from '../container/stat-cache.ts';
 import { type LayerStack, unpack } from '../container/unpack.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
 import type { WorkingContainer } from '../container/working-container.ts';
@@ -78,7 +77,7 @@ export class PlatformBuild implements AsyncDisposable {
   readonly #ignore: IgnoreRules | undefined;
   readonly #trace: BuildTrace;
   #isTraced = false;
-  #statCache: StatCache | undefined;
+  readonly #memory: FileMemory;
 
   /** Looks the base images up and lowers the file. @throws what `lower` and pulling throw */
   static async plan(b: PlatformBuildOptions): Promise<PlatformBuild> {
@@ -98,6 +97,7 @@ export class PlatformBuild implements AsyncDisposable {
     this.#b = b;
     this.#lowered = lowered;
     this.#bases = bases;
+    this.#memory = new FileMemory(b.engine.store.paths.cache);
     const { engine, options, request } = b;
     const steps = [...lowered.stages.values()].flatMap((stage) => stage.steps);
     this.#forecast = { runs: steps.filter(({ step }) => step.kind === 'run').length };
@@ -334,7 +334,7 @@ export class PlatformBuild implements AsyncDisposable {
       agents: this.#agents,
       platform: formatPlatform(stage.platform ?? request.platform),
       cacheNamespace: request.buildArgs.get('BUILDKIT_CACHE_MOUNT_NS'),
-      statCache: () => this.#openStatCache(),
+      memory: this.#memory,
       timestamp: times.layer.mtime,
       mounts: options.mounts ?? [],
       forecast: this.#forecast,
@@ -420,11 +420,6 @@ export class PlatformBuild implements AsyncDisposable {
     });
   }
 
-  #openStatCache(): StatCache {
-    this.#statCache ??= StatCache.open(join(this.#b.engine.store.paths.cache));
-    return this.#statCache;
-  }
-
   /** Why the steps were run, or would be. */
   get explanation(): BuildExplanation {
     return this.#trace.explanation(this.#b.isDryRun === true);
@@ -442,7 +437,7 @@ export class PlatformBuild implements AsyncDisposable {
 
   /** Discards what was not sealed. What was learned about files is kept. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#b.isDryRun !== true) this.#statCache?.save();
+    if (this.#b.isDryRun !== true) this.#memory.save();
     this.endTrace();
     await this.#cleanup[Symbol.asyncDispose]();
   }

@@ -8,12 +8,12 @@ import { digestSources } from '../container/content-digest.ts';
 import { copyInto } from '../container/copy-into.ts';
 import { resolveSources } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
+import type { FileMemory } from '../container/file-memory.ts';
 import { parseMount } from '../container/run.ts';
 import { type MountOrigins, stageMounts } from '../container/run-mounts.ts';
 import { type ProcessRequest, runProcess } from '../container/run-process.ts';
 import type { SecretSource } from '../container/secret-source.ts';
 import type { SshAgent } from '../container/ssh-agent.ts';
-import type { StatCache } from '../container/stat-cache.ts';
 import type { RunDefaults } from '../container/working-container.ts';
 import type { RunStep, StepMount, WorkdirStep } from '../dockerfile/step.ts';
 import { BuilderError, located } from '../report/builder-error.ts';
@@ -47,7 +47,7 @@ export interface StepActionOptions {
   /** `os/arch[/variant]` */
   readonly platform: string;
   readonly cacheNamespace: string | undefined;
-  readonly statCache: () => StatCache;
+  readonly memory: FileMemory;
   /** mtime forced on what is copied. */
   readonly timestamp: Timestamp | undefined;
   /** `--mount` of the command line: added to every RUN. */
@@ -193,9 +193,9 @@ export class StepActions implements AsyncDisposable {
       signal: this.#o.engine.signal,
     });
     const { digest, records } = await digestSources(sources, {
-      cache: this.#o.statCache(),
+      memory: this.#o.memory,
       preserveOwnership: true,
-      keepRecords: true,
+      records: this.#o.engine.store.contentLists,
     });
     return { digest, sources: sources.map(shownPath), records };
   }
@@ -260,7 +260,7 @@ export class StepActions implements AsyncDisposable {
       sources,
       destination: `/${destination}`,
       preserveOwnership: true,
-      cache: this.#o.statCache(),
+      cache: this.#o.memory.files,
     });
     return copy;
   }

@@ -7,12 +7,13 @@ import { closeSync } from 'node:fs';
 import { Pace } from '../rootfs/copy-pace.ts';
 import { TreeDigest } from '../rootfs/copy-record.ts';
 import { type CopyRulesOptions, copyRules } from '../rootfs/copy-rules.ts';
-import { type PassTotals, TreePass } from '../rootfs/copy-tree.ts';
+import { type ContentMemory, type PassTotals, TreePass } from '../rootfs/copy-tree.ts';
 import { type ByteString, bytesOf } from '../rootfs/copy-walk.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Cancellable } from '../spec/target.ts';
 import type { ResolvedSource } from './copy-source.ts';
-import type { StatCache } from './stat-cache.ts';
+import { type TreeFingerprint, treeFingerprint } from './tree-fingerprint.ts';
+import type { TreeMemory } from './tree-memory.ts';
 
 /** The word in Buildah's history text: `COPY file:HEX in DEST`. */
 export type ContentKind = 'file' | 'dir' | 'multi' | 'empty';
@@ -20,26 +21,41 @@ export type ContentKind = 'file' | 'dir' | 'multi' | 'empty';
 export interface ContentSummary extends Readonly<PassTotals> {
   readonly digest: Digest;
   readonly kind: ContentKind;
-  /** What was hashed, in pieces; undefined unless asked for, or when it is too much. */
+  /** What was hashed, in pieces; undefined unless asked for, when it is too much, or kept from earlier. */
   readonly records: readonly string[] | undefined;
 }
 
+/** What is remembered of files on disk, so that those nobody touched are not read again. */
+export interface CopyMemory {
+  /** Content hashes by stat. */
+  readonly files: ContentMemory;
+  /** Digests of whole trees by fingerprint; without it they are made from those of the files. */
+  readonly trees?: TreeMemory;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
 export interface DigestOptions extends CopyRulesOptions, Cancellable {
-  /** Files it knows are not read; what is read is remembered in it. The caller saves it. */
-  readonly cache?: StatCache | undefined;
-  readonly keepRecords?: boolean | undefined;
+  /** What it knows is not read; what is read is remembered in it. The caller saves it. */
+  readonly memory?: CopyMemory | undefined;
+  /** Keeps the records, unless those of that digest are kept already. */
+  readonly records?: { has(digest: Digest): boolean } | undefined;
 }
 
 export async function digestSources(
   sources: readonly ResolvedSource[],
   o: DigestOptions = {},
 ): Promise<ContentSummary> {
+  const kind = kindOf(sources);
+  const seen = await fingerprintOf(sources, o);
+  const known = seen === undefined ? undefined : o.memory?.trees?.lookup(seen.hex);
+  if (known !== undefined && o.records?.has(known.digest) !== false) return { ...known, kind, records: undefined };
   const rules = copyRules(o);
-  const digest = new TreeDigest({ keep: o.keepRecords });
+  const digest = new TreeDigest({ keep: o.records !== undefined });
   const pass = new TreePass({
     attributesOf: rules.attributesOf,
     digest,
-    memory: o.cache,
+    memory: o.memory?.files,
     pace: new Pace(o.signal),
   });
   for (const [number, source] of sources.entries()) {
@@ -53,8 +69,19 @@ export async function digestSources(
       await pass.children(source.entry, fd, path, undefined);
     });
   }
-  const total = digest.digest();
-  return { ...pass.totals, digest: total, kind: kindOf(sources), records: digest.records };
+  const total = { ...pass.totals, digest: digest.digest() };
+  if (seen?.isSettled === true) o.memory?.trees?.remember(seen.hex, total);
+  return { ...total, kind, records: digest.records };
+}
+
+/** With other owners or modes than those on disk, trees are gone through file by file. */
+async function fingerprintOf(
+  sources: readonly ResolvedSource[],
+  o: DigestOptions,
+): Promise<TreeFingerprint | undefined> {
+  if (o.memory?.trees === undefined || o.chown !== undefined || o.chmod !== undefined) return undefined;
+  const heading = o.preserveOwnership === true ? 'owners kept' : 'owners dropped';
+  return treeFingerprint(sources, { heading, now: o.memory.now(), pace: new Pace(o.signal) });
 }
 
 /** How the top of a source is called in the digest: sources are told apart by position, files also by name. */

@@ -3,10 +3,6 @@
  * stat-ed but not read. A file is found by device, inode, size, mtime and ctime, all to the nanosecond; its path plays
  * no part, since a rename changes ctime and hard links share content.
  *
- * A file changed within two seconds before it was hashed is not remembered: another change in the same tick of the
- * file system clock would leave its stat as it is (git calls such entries racily clean). Nor is one whose ctime has no
- * fraction: file systems made as images carry the same whole-second times in every edition.
- *
  * The file is an array of fixed records that is searched as it lies: 50,000 of them load in milliseconds.
  */
 import { randomBytes } from 'node:crypto';
@@ -14,6 +10,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import type { ContentMemory, KnownContent } from '../rootfs/copy-tree.ts';
 import type { FileStat } from '../sys/libc.ts';
+import { isSettled, STAT_KEY_WORDS, writeStatKey } from './stat-key.ts';
 
 const FILE_NAME = 'stat-cache-v1';
 const MAGIC = 'slipway stat cache 1\n';
@@ -21,18 +18,15 @@ const HEADER_BYTES = 32;
 
 /** Words of 32 bits per record: 11 of key, 1 day of last use, 1 flags, 8 of SHA-256, 3 spare. */
 const WORDS = 24;
-const KEY_WORDS = 11;
-const DAY = 11;
+const DAY = STAT_KEY_WORDS;
 const FLAGS = 12;
 const SHA256 = 13;
 const HAS_XATTRS = 1;
 
-const RACY_MS = 2000;
 const UNUSED_DAYS = 30;
 /** 96 MB at most; the longest unused go first. */
 const MOST_RECORDS = 1_000_000;
 const DAY_MS = 86_400_000;
-const TWO_32 = 2 ** 32;
 
 export interface StatCacheOptions {
   /** Milliseconds since 1970; for tests. */
@@ -47,7 +41,7 @@ export class StatCache implements ContentMemory {
   /** Open addressing: record number + 1, 0 for free. */
   #slots: Int32Array;
   #isChanged = false;
-  readonly #key = new Uint32Array(KEY_WORDS);
+  readonly #key = new Uint32Array(STAT_KEY_WORDS);
 
   private constructor(path: string, records: Uint32Array, now: () => number) {
     this.#path = path;
@@ -83,9 +77,7 @@ export class StatCache implements ContentMemory {
   }
 
   remember(stat: FileStat, content: KnownContent): void {
-    const youngest = this.#now() - RACY_MS;
-    if (stat.ctime.nanoseconds === 0 || millisecondsOf(stat.ctime) > youngest) return;
-    if (millisecondsOf(stat.mtime) > youngest) return;
+    if (!isSettled(stat, this.#now())) return;
     let slot = this.#find(stat);
     if (this.#slots[slot] === 0) {
       if ((this.#count + 1) * 2 > this.#slots.length || (this.#count + 1) * WORDS > this.#records.length) {
@@ -170,7 +162,7 @@ export class StatCache implements ContentMemory {
 
   /** Slot that holds the record of `stat`, or the free one where it belongs. Leaves the key in `#key`. */
   #find(stat: FileStat): number {
-    fillKey(this.#key, stat);
+    writeStatKey(this.#key, 0, stat);
     const mask = this.#slots.length - 1;
     let slot = slotOf(this.#key, 0, this.#slots.length);
     for (let number = this.#slots[slot]!; number !== 0; number = this.#slots[slot]!) {
@@ -181,40 +173,9 @@ export class StatCache implements ContentMemory {
   }
 
   #isAt(at: number): boolean {
-    for (let i = 0; i < KEY_WORDS; i++) if (this.#records[at + i] !== this.#key[i]) return false;
+    for (let i = 0; i < STAT_KEY_WORDS; i++) if (this.#records[at + i] !== this.#key[i]) return false;
     return true;
   }
-}
-
-function millisecondsOf(time: FileStat['mtime']): number {
-  return time.seconds * 1000 + time.nanoseconds / 1e6;
-}
-
-function fillKey(key: Uint32Array, stat: FileStat): void {
-  key[0] = deviceWord(stat.dev);
-  const ino = stat.ino.length < 16 ? Number(stat.ino) : undefined;
-  key[1] = ino === undefined ? Number(BigInt(stat.ino) & 0xffffffffn) : ino >>> 0;
-  key[2] = ino === undefined ? Number(BigInt(stat.ino) >> 32n) : ino / TWO_32;
-  key[3] = stat.size >>> 0;
-  key[4] = stat.size / TWO_32;
-  key[5] = stat.mtime.seconds >>> 0;
-  key[6] = Math.floor(stat.mtime.seconds / TWO_32);
-  key[7] = stat.mtime.nanoseconds;
-  key[8] = stat.ctime.seconds >>> 0;
-  key[9] = Math.floor(stat.ctime.seconds / TWO_32);
-  key[10] = stat.ctime.nanoseconds;
-}
-
-let lastDevice = '';
-let lastDeviceWord = 0;
-
-/** 12 bits of major and 20 of minor number, as Linux itself limits them; the same text comes many times in a row. */
-function deviceWord(dev: string): number {
-  if (dev === lastDevice) return lastDeviceWord;
-  const [major, minor] = dev.split(':');
-  lastDevice = dev;
-  lastDeviceWord = ((Number(major) << 20) | Number(minor)) >>> 0;
-  return lastDeviceWord;
 }
 
 function slotOf(words: Uint32Array, at: number, size: number): number {

@@ -26,10 +26,15 @@ export class ContentLists {
     return join(this.#folder, `${hexOf(digest)}.gz`);
   }
 
+  /** Whether the list of that copy is there. */
+  has(digest: Digest): boolean {
+    return existsSync(this.#pathOf(digest));
+  }
+
   /** @param records pieces of text as they were hashed, one character for each byte */
   async put(digest: Digest, records: readonly string[]): Promise<void> {
+    if (this.has(digest)) return;
     const path = this.#pathOf(digest);
-    if (existsSync(path)) return;
     const text = Buffer.from(this.short(records), 'latin1');
     const bytes = await promisify(gzip)(text, { level: constants.Z_BEST_SPEED });
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
