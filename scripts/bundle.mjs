@@ -42,8 +42,9 @@ const common = {
   sourcemap: 'linked',
   minify: true,
   plugins: [parserOnly],
-  // Native and wasm packages find their own files beside themselves.
-  external: ['koffi', '@bokuweb/zstd-wasm'],
+  // Native and wasm packages find their own files beside themselves; openpgp is larger than half the program and hardly
+  // ever needed.
+  external: ['koffi', '@bokuweb/zstd-wasm', 'openpgp'],
   legalComments: 'external',
   logLevel: 'warning',
 };

@@ -180,6 +180,7 @@ export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
     registriesConf: o.registriesConf,
     registriesConfDir: o.registriesConfDir,
     shortNameAliasConf: o.shortNameAliasConf,
+    signaturePolicy: o.signaturePolicy === undefined ? undefined : resolve(o.cwd ?? process.cwd(), o.signaturePolicy),
   });
   return builderOn(engine);
 }

@@ -6,7 +6,9 @@ import { decompress } from '../archive/compression.ts';
 import { verified } from '../archive/verify.ts';
 import type { Engine, RemoteLayers } from '../container/engine.ts';
 import { registriesConf } from '../container/short-names.ts';
+import { admitFromPlace } from '../container/trust.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
+import type { Admit } from '../image/admission.ts';
 import { type ReadImage, readImage } from '../image/read-image.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
 import type { OpenTarget } from '../image/transport/transport.ts';
@@ -73,7 +75,7 @@ export class CacheImport implements RemoteLayers, AsyncDisposable {
     if (target === undefined) return undefined;
     let image: ReadImage;
     try {
-      image = await readImage(target, hexOf(key), hostPlatform(), this.#engine.signal);
+      image = await readImage(target, hexOf(key), hostPlatform(), this.#engine.signal, this.#admit(place, target));
     } catch (error) {
       if (isBuilderError(error) && error.facts['status'] === 404) return undefined;
       throw error;
@@ -95,9 +97,15 @@ export class CacheImport implements RemoteLayers, AsyncDisposable {
   async #readBundle(place: CachePlace): Promise<ReadonlyMap<Digest, TravellingStep>> {
     const target = await this.#open(place);
     if (target === undefined) return new Map();
-    const image = await readImage(target, '', hostPlatform(), this.#engine.signal);
+    const image = await readImage(target, '', hostPlatform(), this.#engine.signal, this.#admit(place, target));
     this.#note(place, target, image);
     return readBundle(image.config);
+  }
+
+  /** A cache becomes part of images, so it is let in as one. */
+  #admit(place: CachePlace, target: OpenTarget): Admit | undefined {
+    if (place.type === 'inline') return undefined;
+    return admitFromPlace(this.#engine, place.type === 'image' ? place.transport : 'docker', place.name, target);
   }
 
   #open(place: CachePlace): Promise<OpenTarget | undefined> {

@@ -5,6 +5,7 @@ import { registryOptions } from './registry-options.ts';
 import { storeOptions } from './run-program.ts';
 
 export async function placeOptions(c: CommandContext): Promise<PlaceOptions> {
-  const { registriesConf, registriesConfDir } = storeOptions(c);
-  return { ...(await registryOptions(c)), registriesConf, registriesConfDir, env: c.env, signal: c.signal };
+  const { registriesConf, registriesConfDir, signaturePolicy } = storeOptions(c);
+  const files = { registriesConf, registriesConfDir, signaturePolicy };
+  return { ...(await registryOptions(c)), ...files, env: c.env, signal: c.signal };
 }

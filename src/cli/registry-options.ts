@@ -4,14 +4,11 @@ import type { Platform, PullPolicy, RegistryOptions } from '../index.ts';
 import type { CommandContext } from './command.ts';
 import { parseDuration } from './duration.ts';
 import { promptSecret } from './prompt.ts';
-import { requireAcceptingPolicy } from './signature-policy.ts';
 import { UsageError, unsupportedFlag } from './usage-error.ts';
 
 /** Reads the flags of REGISTRY_FLAGS and, where the command has them, RETRY_FLAGS. */
 export async function registryOptions(c: CommandContext, withRetry = true): Promise<RegistryOptions> {
   const { flags } = c;
-  const policy = flags.string('signature-policy');
-  if (policy !== undefined) await requireAcceptingPolicy(policy, c.command.name);
   const creds = flags.string('creds');
   return {
     ...(await tlsOptions(c)),

@@ -140,13 +140,16 @@ async function openStore(c: CommandContext, emit: Emit | undefined): Promise<Bui
 }
 
 /** Where the store is and how registries are found, as the global flags say. */
-export function storeOptions({ flags, env, cwd, signal }: CommandContext): BuilderOptions {
+export function storeOptions({ command, flags, env, cwd, signal }: CommandContext): BuilderOptions {
   const root = flags.string('root');
   const runroot = flags.string('runroot');
   const driver = flags.string('storage-driver');
   const registriesConf = flags.string('registries-conf');
   const registriesConfDir = flags.string('registries-conf-dir');
   const shortNameAliasConf = flags.string('short-name-alias-conf');
+  // A flag of the commands that move images, but there is one policy for all that a command does.
+  const hasPolicy = command.options.some(({ name }) => name === 'signature-policy');
+  const signaturePolicy = hasPolicy ? flags.string('signature-policy') : undefined;
   if (driver !== undefined && driver !== 'overlay' && driver !== 'vfs') {
     throw new UsageError(`storage driver "${driver}" is not supported: overlay and vfs are`, {
       code: 'usage.unsupported',
@@ -162,6 +165,7 @@ export function storeOptions({ flags, env, cwd, signal }: CommandContext): Build
     ...(registriesConf === undefined ? {} : { registriesConf }),
     ...(registriesConfDir === undefined ? {} : { registriesConfDir }),
     ...(shortNameAliasConf === undefined ? {} : { shortNameAliasConf }),
+    ...(signaturePolicy === undefined ? {} : { signaturePolicy }),
   };
 }
 

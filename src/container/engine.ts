@@ -25,6 +25,8 @@ export interface Engine extends AsyncDisposable {
   readonly registriesConf: string | undefined;
   readonly registriesConfDir: string | undefined;
   readonly shortNameAliasConf: string | undefined;
+  /** Absolute path; undefined for the machine's. */
+  readonly signaturePolicy: string | undefined;
   /** Of a build that imports a cache. */
   readonly remoteLayers?: RemoteLayers;
 }
@@ -81,6 +83,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
     registriesConf: o.registriesConf,
     registriesConfDir: o.registriesConfDir,
     shortNameAliasConf: o.shortNameAliasConf,
+    signaturePolicy: o.signaturePolicy,
     async [Symbol.asyncDispose]() {
       store[Symbol.dispose]();
     },

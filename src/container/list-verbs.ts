@@ -16,6 +16,7 @@ import { findImage, requireImage } from './local-image.ts';
 import { localTarget } from './local-target.ts';
 import { changeList, findList, listEntry, readList } from './manifest-list.ts';
 import { newImageName, registriesConf } from './short-names.ts';
+import { admitFromPlace } from './trust.ts';
 import type { ArtifactOptions, ListEntryOptions, RegistryOptions } from './verb-options.ts';
 
 export interface CreateListOptions extends RegistryOptions {
@@ -181,13 +182,14 @@ async function fetchEntries(engine: Engine, image: string, o: Fetching): Promise
 /** Brings an image into the store, without a name; one that is there is taken as it is. */
 async function fetchWhole(engine: Engine, image: string, o: Fetching): Promise<Descriptor> {
   const platforms = o.all === true ? ('all' as const) : [o.platform ?? hostPlatform()];
-  const { transport } = parseImageName(image);
+  const { transport, location } = parseImageName(image);
   const local = transport === undefined ? findImage(engine, image) : undefined;
   const target = localTarget(engine);
   if (local !== undefined)
     return copyImage(target, local.manifest.digest, target, '', { platforms, signal: engine.signal });
   await using place = await openPlace(engine, image, o);
-  return copyImage(place, '', target, '', { platforms, emit: engine.emit, signal: engine.signal });
+  const admit = admitFromPlace(engine, transport ?? 'docker', location, place);
+  return copyImage(place, '', target, '', { platforms, admit, emit: engine.emit, signal: engine.signal });
 }
 
 function openPlace(engine: Engine, image: string, o: RegistryOptions) {

@@ -4,7 +4,7 @@ import { type ReadImage, readImage } from '../image/read-image.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
 import { type OpenTarget, splitLocation } from '../image/transport/transport.ts';
 import { aliasOf, type ImageSource, pullSources, resolveShortName } from '../registry/image-source.ts';
-import { openRepository } from '../registry/repository.ts';
+import { openRepository, type Repository } from '../registry/repository.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { hexOf } from '../spec/digest.ts';
@@ -21,6 +21,7 @@ import { localTarget } from './local-target.ts';
 import type { PulledImage } from './pull.ts';
 import { type FailedPull, pullFailure } from './pull-failure.ts';
 import { newImageName, registriesConf } from './short-names.ts';
+import { admitFromPlace, admitFromRegistry } from './trust.ts';
 import type { PullOptions } from './verb-options.ts';
 
 export interface PeekedImage {
@@ -61,7 +62,8 @@ export function peekInRegistry(engine: Engine, location: string, o: PullOptions)
   return fromFirstPlace(engine, location, o, (name, source) =>
     withRepository(engine, source, o, async (repository) => {
       const wanted = wantedOf(source.reference);
-      const image = await readImage(repository, wanted, o.platform ?? hostPlatform(), engine.signal);
+      const admit = admitFromRegistry(engine, name, source.reference, repository, o);
+      const image = await readImage(repository, wanted, o.platform ?? hostPlatform(), engine.signal, admit);
       return { image, name: formatReference(name) };
     }),
   );
@@ -76,7 +78,8 @@ export async function peekInTransport(engine: Engine, image: string, o: PullOpti
     signal: engine.signal,
   });
   const name = nameInPlace(transport!, location, place) ?? '';
-  return { image: await readImage(place, '', o.platform ?? hostPlatform(), engine.signal), name };
+  const admit = admitFromPlace(engine, transport!, location, place);
+  return { image: await readImage(place, '', o.platform ?? hostPlatform(), engine.signal, admit), name };
 }
 
 /** Tries every place a name may mean, in order. */
@@ -117,7 +120,7 @@ async function withRepository<R>(
   engine: Engine,
   source: ImageSource,
   o: PullOptions,
-  act: (repository: ReturnType<typeof openRepository>) => Promise<R>,
+  act: (repository: Repository) => Promise<R>,
 ): Promise<R> {
   await using repository = openRepository(source.reference, {
     ...o,
@@ -157,6 +160,7 @@ function pullReference(
       full,
       {
         platforms: [o.platform ?? hostPlatform()],
+        admit: admitFromRegistry(engine, name, source.reference, repository, o),
         emit: engine.emit,
         signal: engine.signal,
       },
@@ -183,6 +187,7 @@ export async function pullFromTransport(engine: Engine, image: string, o: PullOp
     name ?? '',
     {
       platforms: [o.platform ?? hostPlatform()],
+      admit: admitFromPlace(engine, transport!, location, place),
       emit: engine.emit,
       signal: engine.signal,
     },

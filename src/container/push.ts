@@ -15,6 +15,7 @@ import { type StoredPredicates, storedPredicates } from './predicates.ts';
 import { attestedParts, nameAttested, type SentImage, takesAttestations } from './send-attestations.ts';
 import { requireVariantFormat, sendVariants } from './send-variants.ts';
 import { registriesConf } from './short-names.ts';
+import { signaturePolicy } from './trust.ts';
 import type { PushOptions } from './verb-options.ts';
 
 /** Whether a name says where to, other than into the local store. */
@@ -79,6 +80,7 @@ export async function sendImage(
     registriesConf: registriesConf(engine),
     signal: engine.signal,
   });
+  signaturePolicy(engine);
   const outgoing = new OutgoingLayers(engine);
   const options = (compression?: Compression) =>
     copyOptions(engine, transport, place, outgoing, manifest, o, compression);

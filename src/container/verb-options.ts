@@ -22,6 +22,8 @@ export interface BuilderOptions extends Cancellable {
   readonly registriesConfDir?: string;
   /** File of aliases that were chosen by hand, instead of the user's own. */
   readonly shortNameAliasConf?: string;
+  /** policy.json instead of the machine's; a relative path starts at `cwd`. */
+  readonly signaturePolicy?: string;
 }
 
 /** How to talk to registries. */

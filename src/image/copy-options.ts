@@ -5,6 +5,7 @@ import type { DiffId } from '../spec/digest.ts';
 import type { ImageFormat } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Bytes, Cancellable } from '../spec/target.ts';
+import type { Admit } from './admission.ts';
 
 /** What takes a layer's place at the destination. */
 export type LayerReplacement =
@@ -30,6 +31,8 @@ export interface SourceLayer {
 export type TransformLayer = (layer: SourceLayer, o: Cancellable) => Promise<LayerReplacement | undefined>;
 
 export interface CopyOptions extends Cancellable {
+  /** Judges every single image of the source once its manifest is here; nothing of one it refuses is copied. */
+  readonly admit?: Admit | undefined;
   /**
    * Which images of an index; default the one for this machine. One platform gives a single image, several an index;
    * `none` the index alone, whose images the destination has.

@@ -116,6 +116,8 @@ class ImageCopy {
 
   async #copyManifest(d: Descriptor): Promise<Document> {
     const raw = await this.#read(d);
+    // Before its bytes are so much as parsed: whoever is not trusted must not reach a parser.
+    await fromSource(() => this.#o.admit?.(d));
     const parsed = await fromSource(() => parseManifest(raw, d.mediaType, `${d.digest}${ofPlace(this.#from)}`));
     if (parsed.kind !== 'manifest') {
       throw new BuilderError('manifest.invalid', `source: ${d.digest} was said to be a manifest, but is an index`);

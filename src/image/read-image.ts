@@ -6,6 +6,7 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { Platform } from '../spec/platform.ts';
 import { MAX_DOCUMENT_BYTES, parseImageConfig, parseManifest } from '../spec/schema.ts';
 import type { ReadTarget } from '../spec/target.ts';
+import type { Admit } from './admission.ts';
 import { choosePlatform } from './choose-platform.ts';
 import { readDocument } from './copy-side.ts';
 
@@ -21,6 +22,7 @@ export interface ReadImage {
 /**
  * @param name a tag or digest, '' for the only image of a place
  * @param platform the entry of an index that is wanted
+ * @param admit judges the manifest; without it anything is read
  * @throws `manifest.invalid`, `platform.not-found`, `blob.digest-mismatch`, the errors of the place
  */
 export async function readImage(
@@ -28,6 +30,7 @@ export async function readImage(
   name: string,
   platform: Platform,
   signal: AbortSignal | undefined,
+  admit?: Admit,
 ): Promise<ReadImage> {
   let descriptor = await from.resolve(name, { signal });
   let raw = await readDocument(from, descriptor, MAX_DOCUMENT_BYTES, signal);
@@ -43,6 +46,7 @@ export async function readImage(
       `${descriptor.digest} is an index in an index, where an image should be`,
     );
   }
+  await admit?.(descriptor);
   const { value: manifest } = parsed;
   const rawConfig = await readDocument(from, manifest.config, MAX_DOCUMENT_BYTES, signal);
   return {

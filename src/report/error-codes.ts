@@ -54,6 +54,10 @@ export const ERROR_CODES = {
   'transport.unsupported': 'The transport is unknown or cannot be used this way.',
   'transport.failed': 'A Docker daemon or the storage of another tool could not be reached, or refused what was asked.',
   'auth.file-invalid': 'A credentials file is not well-formed.',
+  // trust
+  'trust.invalid': 'The signature policy, a key it names or the configuration of signature stores cannot be used.',
+  'image.untrusted': 'The signature policy does not accept the image.',
+  'signature.invalid': 'A stored signature cannot be read.',
   // dockerfile
   'dockerfile.syntax': 'The Dockerfile breaks a rule of the language.',
   'dockerfile.unknown-instruction': 'No instruction of that name exists.',

@@ -21,7 +21,8 @@ const BACKSLASH = 0x5c;
 
 /**
  * Parses `raw`; `what` names it in errors.
- * @throws `manifest.invalid` when it is too large, too deep, no JSON, or an object has the same key twice
+ * @throws `manifest.invalid` when it is too large, too deep, no JSON, or an object has the same key twice; `facts.offset`
+ *   is then where the second one begins
  */
 export function parseStrictJson(raw: Uint8Array, what: string, limits: JsonLimits): JsonValue {
   if (raw.length > limits.maxBytes) {
@@ -53,7 +54,9 @@ function scanKeys(text: string, what: string, maxDepth: number): void {
       if (keys !== undefined && isFollowedByColon(text, end)) {
         const key = keyText(text.slice(i, end));
         if (keys.has(key)) {
-          throw new BuilderError('manifest.invalid', `${what} is refused: key ${JSON.stringify(key)} appears twice`);
+          throw new BuilderError('manifest.invalid', `${what} is refused: key ${JSON.stringify(key)} appears twice`, {
+            facts: { offset: i },
+          });
         }
         keys.add(key);
       }

@@ -39,10 +39,14 @@ import { IdMap } from '../../src/rootfs/id-map.ts';
 import { whiteoutMeaning } from '../../src/rootfs/whiteout.ts';
 import { runEnvironment } from '../../src/run/environment.ts';
 import { parseImageName } from '../../src/spec/image-name.ts';
+import { parseSignatureFile } from '../../src/spec/image-signature.ts';
 import { parseReference } from '../../src/spec/reference.ts';
 import { parseStrictJson } from '../../src/spec/strict-json.ts';
 import { FileLock } from '../../src/sys/file-lock.ts';
 import { RootDirectory } from '../../src/sys/root-directory.ts';
+import { refuseRejected } from '../../src/trust/judge-image.ts';
+import { parsePolicy } from '../../src/trust/parse-policy.ts';
+import { locationIdentity } from '../../src/trust/policy-scope.ts';
 
 /** Makes the error by throwing or giving it. @param place an empty folder */
 export type MakeError = (place: string) => unknown;
@@ -300,6 +304,16 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
     writeFileSync(path, '{"auths": [');
     return readAuthFile(path);
   },
+  'trust.invalid': () =>
+    parsePolicy({
+      name: 'policy.json',
+      text: '{\n  "default": [{ "type": "signedby", "keyPath": "/keys/a.gpg" }]\n}\n',
+    }),
+  'image.untrusted': () => {
+    const text = '{\n  "default": [{ "type": "reject" }]\n}\n';
+    refuseRejected(parsePolicy({ name: 'policy.json', text }), locationIdentity('docker', 'quay.io/team/app:1'));
+  },
+  'signature.invalid': () => parseSignatureFile(Buffer.from('<html>'), '/sigs/app@sha256=0a/signature-1'),
   'dockerfile.syntax': () => instructionsOf('FROM a\nRUN <<EOF\necho never ended\n'),
   'dockerfile.unknown-instruction': () => instructionsOf('FROM a\nCOYP package.json .\n'),
   'dockerfile.unknown-flag': () => instructionsOf('FROM a\nCOPY --form=deps /a /b\n'),

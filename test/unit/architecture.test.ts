@@ -15,7 +15,7 @@ const RINGS: readonly (readonly string[])[] = [
   ['report'],
   ['spec'],
   ['archive', 'sys'],
-  ['store', 'registry', 'rootfs', 'graph'],
+  ['store', 'registry', 'trust', 'rootfs', 'graph'],
   ['image', 'run', 'dockerfile', 'solver', 'insight', 'attest'],
   ['container'],
   ['build'],

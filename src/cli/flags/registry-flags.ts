@@ -7,7 +7,10 @@ export const REGISTRY_FLAGS: readonly Option[] = [
   option('--cert-dir str DIR', 'certificates for TLS to registries', { tier: 'P1', complete: 'directory' }),
   option('--creds str USER[:PASS]', 'credentials for the registry'),
   option('--tls-verify bool', 'require HTTPS and check certificates', { default: 'true' }),
-  option('--signature-policy str FILE', 'policy.json that must accept everything', { tier: 'P1', hidden: true }),
+  option('--signature-policy str FILE', 'policy.json that says which images are trusted', {
+    tier: 'P1',
+    complete: 'file',
+  }),
 ];
 
 /** What happens when a transfer fails halfway. */

@@ -10,7 +10,7 @@ import type { Platform } from '../../spec/platform.ts';
 import { copyImage } from '../copy.ts';
 import type { TransformLayer } from '../copy-options.ts';
 import type { OpenTarget } from '../transport/transport.ts';
-import { openPlace, type PlaceOptions, parsePlace } from './open-place.ts';
+import { admitAt, openPlace, type PlaceOptions, parsePlace } from './open-place.ts';
 
 export interface CopyBetweenOptions extends PlaceOptions {
   /** What is different for the source alone, and for the destination. */
@@ -57,6 +57,7 @@ export async function copyBetween(
     signal: o.signal,
     format: o.format,
     preserveDigests: o.preserveDigests,
+    admit: admitAt(from, reading, o),
     retries: o.retries,
     retryDelayMs: o.retryDelayMs,
     transformLayer: transformFor(to.transport, writing, o),

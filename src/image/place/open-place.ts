@@ -5,6 +5,8 @@ import { BuilderError } from '../../report/builder-error.ts';
 import { type ImageName, parseImageName, TRANSPORTS, type TransportName } from '../../spec/image-name.ts';
 import type { Cancellable } from '../../spec/target.ts';
 import { callerUid } from '../../sys/host.ts';
+import { loadPolicy } from '../../trust/load-policy.ts';
+import { type Admit, placeAdmission } from '../admission.ts';
 import { openTransport } from '../transport/open-transport.ts';
 import type { OpenTarget } from '../transport/transport.ts';
 
@@ -15,6 +17,8 @@ export interface PlaceOptions extends Cancellable {
   readonly env?: Environment | undefined;
   readonly registriesConf?: string | undefined;
   readonly registriesConfDir?: string | undefined;
+  /** policy.json instead of the machine's. */
+  readonly signaturePolicy?: string | undefined;
   /** undefined: as registries.conf says. */
   readonly tlsVerify?: boolean | undefined;
   readonly certDir?: string | undefined;
@@ -46,4 +50,10 @@ export function openPlace(name: PlaceName, access: 'read' | 'write', o: PlaceOpt
     registriesConf: loadRegistriesConf({ path: o.registriesConf, dir: o.registriesConfDir, env, uid: callerUid(env) }),
     ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/** The gate for the image at an open place, as policy.json has it. @throws `trust.invalid`, `image.untrusted` */
+export function admitAt(name: PlaceName, place: OpenTarget, o: PlaceOptions): Admit {
+  const policy = loadPolicy({ path: o.signaturePolicy, env: o.env });
+  return placeAdmission(policy, name.transport, name.location, place);
 }

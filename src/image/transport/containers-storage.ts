@@ -2,11 +2,13 @@
 import { join } from 'node:path';
 import { BuilderError } from '../../report/builder-error.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
-import { hexOf } from '../../spec/digest.ts';
+import { type Digest, hexOf } from '../../spec/digest.ts';
+import type { ImageSignature } from '../../spec/image-signature.ts';
 import { isIndex } from '../../spec/media-type.ts';
 import { hostPlatform } from '../../spec/platform.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
 import { CleanupStack } from '../../sys/dispose.ts';
+import { type HoldsSignatures, holdsSignatures } from '../admission.ts';
 import { readImage } from '../read-image.ts';
 import { writeWhole } from './blob-directory.ts';
 import { directoryTransport } from './directory.ts';
@@ -62,7 +64,7 @@ async function openForWriting(image: StorageImage, o: OpenOptions): Promise<Open
 }
 
 /** The directory on the way; once an image is whole in it, disposing hands it on. */
-class StorageDirectory implements OpenTarget {
+class StorageDirectory implements OpenTarget, HoldsSignatures {
   readonly imageName: string | undefined;
   readonly #inner: OpenTarget;
   readonly #cleanup: CleanupStack;
@@ -86,6 +88,10 @@ class StorageDirectory implements OpenTarget {
 
   open(d: Descriptor, o?: Cancellable): Promise<Bytes> {
     return this.#inner.open(d, o);
+  }
+
+  async signaturesOf(manifest: Digest): Promise<readonly ImageSignature[]> {
+    return holdsSignatures(this.#inner) ? this.#inner.signaturesOf(manifest) : [];
   }
 
   push(expected: Descriptor, content: Bytes, o?: Cancellable): Promise<void> {

@@ -1,12 +1,15 @@
 /** `dir:PATH`: one image as plain files, `manifest.json` beside blobs named by their hex digest. For looking at images. */
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readNumbered, readSignatureFile } from '../../registry/lookaside.ts';
 import { BuilderError } from '../../report/builder-error.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
-import { digestOf, hexOf } from '../../spec/digest.ts';
+import { type Digest, digestOf, hexOf } from '../../spec/digest.ts';
+import type { ImageSignature } from '../../spec/image-signature.ts';
 import { isIndex, isManifest } from '../../spec/media-type.ts';
 import { MAX_DOCUMENT_BYTES, parseManifest } from '../../spec/schema.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
+import type { HoldsSignatures } from '../admission.ts';
 import { BlobDirectory, openFile, writeWhole } from './blob-directory.ts';
 import type { OpenTarget, Transport } from './transport.ts';
 
@@ -30,7 +33,7 @@ async function prepare(path: string): Promise<void> {
   await writeWhole(join(path, 'version'), VERSION_TEXT);
 }
 
-class ImageDirectory implements OpenTarget {
+class ImageDirectory implements OpenTarget, HoldsSignatures {
   readonly #root: string;
   readonly #blobs: BlobDirectory;
   readonly #manifests: BlobDirectory;
@@ -84,6 +87,13 @@ class ImageDirectory implements OpenTarget {
 
   pushUnsized(content: Bytes, o: Cancellable = {}): ReturnType<BlobDirectory['pushUnsized']> {
     return this.#blobs.pushUnsized(content, o);
+  }
+
+  /** `signature-N` for the directory's image, `HEX.signature-N` for one of a list that it holds. */
+  async signaturesOf(manifest: Digest): Promise<readonly ImageSignature[]> {
+    const main = await this.#mainManifest();
+    const prefix = main !== undefined && digestOf(main) === manifest ? '' : `${hexOf(manifest)}.`;
+    return readNumbered((number) => readSignatureFile(join(this.#root, `${prefix}signature-${number}`)));
   }
 
   async tag(d: Descriptor): Promise<void> {

@@ -2,14 +2,17 @@
  * `docker://NAME`: a repository of a registry, reached as registries.conf says: mirrors first when reading, the primary
  * location only when writing. A name without a registry is one of docker.io here, as in every tool with this transport.
  */
+import { readImageSignatures } from '../../registry/image-signatures.ts';
 import { type ImageSource, pullSources, pushDestination } from '../../registry/image-source.ts';
 import { loadRegistriesConf } from '../../registry/registries-conf.ts';
 import { openRepository, type Repository, type RepositoryOptions } from '../../registry/repository.ts';
 import { isBuilderError } from '../../report/builder-error.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
+import type { ImageSignature } from '../../spec/image-signature.ts';
 import { parseReference, type QualifiedReference, qualify, withDefaultTag } from '../../spec/reference.ts';
 import type { Bytes, Cancellable, MountsBlobs } from '../../spec/target.ts';
+import type { HoldsSignatures } from '../admission.ts';
 import type { OpenOptions, OpenTarget, Transport } from './transport.ts';
 
 export const registryTransport: Transport = {
@@ -32,7 +35,7 @@ export function openRegistryImage(
   return new RegistryImage(withDefaultTag(ref), sources, { credentialHelpers, ...o.registry, signal });
 }
 
-export class RegistryImage implements OpenTarget, MountsBlobs {
+export class RegistryImage implements OpenTarget, MountsBlobs, HoldsSignatures {
   readonly #name: string;
   readonly #sources: readonly ImageSource[];
   readonly #options: RepositoryOptions;
@@ -85,6 +88,17 @@ export class RegistryImage implements OpenTarget, MountsBlobs {
 
   open(d: Descriptor, o: Cancellable = {}): Promise<Bytes> {
     return this.#ask((repository) => repository.open(d, o));
+  }
+
+  /** Of the place that answered: a mirror may have its own. */
+  signaturesOf(manifest: Digest): Promise<readonly ImageSignature[]> {
+    const { env, retries, retryDelayMs, signal } = this.#options;
+    return readImageSignatures(this.#repository(this.#current), this.#sources[this.#current]!.reference, manifest, {
+      env: env ?? process.env,
+      retries,
+      retryDelayMs,
+      signal,
+    });
   }
 
   push(expected: Descriptor, content: Bytes, o: Cancellable = {}): Promise<void> {

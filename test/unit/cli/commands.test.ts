@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -10,10 +10,6 @@ import { notKnown, slipway } from './fake-program.ts';
 const dir = mkdtempSync(join(tmpdir(), 'slipway-cli-'));
 after(() => rmSync(dir, { recursive: true }));
 const ID = 'a'.repeat(64);
-const accepting = join(dir, 'accept.json');
-const demanding = join(dir, 'demand.json');
-writeFileSync(accepting, '{"default":[{"type":"insecureAcceptAnything"}]}');
-writeFileSync(demanding, '{"default":[{"type":"reject"}]}');
 
 /** Options without the members that every call has. */
 function optionsOf(args: readonly unknown[], at: number): Record<string, unknown> {
@@ -169,7 +165,6 @@ describe('build', () => {
     [['--pull=bogus'], /unsupported pull policy "bogus"/],
     [['--progress', 'fancy'], /unknown progress mode "fancy"/],
     [['--timestamp', '1', '--source-date-epoch', '2'], /cannot be used together/],
-    [['--signature-policy', demanding], /demands signatures/],
     [['--authfile', '/nonexistent/x'], /credential file is not accessible/],
     [['--dns', '1.1.1.1', '--network=none'], /the --dns option cannot be used with --network=none/],
     [['-D', '--compression-format', 'gzip'], /--disable-compression and --compression-format cannot be used together/],
@@ -182,9 +177,6 @@ describe('build', () => {
       assert.deepEqual(calls, []);
     });
   }
-  it('accepts a policy that accepts everything', async () => {
-    assert.equal((await build(['--signature-policy', accepting])).code, 0);
-  });
 });
 
 describe('from', () => {
