@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, writeFi
 import { basename, dirname, join, resolve } from 'node:path';
 import type { FetchedInput } from '../attest/build-facts.ts';
 import type { Engine } from '../container/engine.ts';
-import { type FetchedContext, fetchContext, isRemoteContext } from '../container/remote-context.ts';
+import { type FetchedContext, isRemoteContext } from '../container/remote-context.ts';
 import { unpackContext } from '../container/unpack-context.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { publicInput } from './build-inputs.ts';
@@ -21,20 +21,19 @@ export interface BuildContext {
   readonly input?: FetchedInput;
 }
 
-/** Fetches a remote context into an empty directory. */
-export type FetchContext = (engine: Engine, text: string, dir: string) => Promise<FetchedContext>;
+/** Fetches a remote context. */
+export type FetchContext = (engine: Engine, text: string) => Promise<FetchedContext>;
 
-/** @throws `context.invalid` */
+/** @throws `context.invalid`, and what fetching throws */
 export async function openContext(
   engine: Engine,
   text: string | undefined,
   readStdin: () => Buffer,
-  fetch: FetchContext = fetchContext,
+  fetch: FetchContext,
 ): Promise<BuildContext> {
   if (text === '-') return fromStdin(engine, readStdin());
   if (text !== undefined && isRemoteContext(text)) {
-    const dir = engine.store.scratch.directory('context');
-    const fetched = await fetch(engine, text, dir);
+    const fetched = await fetch(engine, text);
     return { ...fetched, input: publicInput(fetched.input), isLocal: false };
   }
   return openLocalContext(engine.cwd, text);

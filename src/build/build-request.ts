@@ -8,13 +8,14 @@ import { findTarget, planStages, type StagePlan } from '../dockerfile/stages.ts'
 import type { SourceFile } from '../report/source-file.ts';
 import { hostPlatform, type Platform } from '../spec/platform.ts';
 import { buildArguments } from './build-arguments.ts';
-import { type BuildContext, openContext, readAllStdin } from './build-context.ts';
+import { type BuildContext, type FetchContext, openContext, readAllStdin } from './build-context.ts';
 import { readContainerfile } from './containerfile.ts';
+import { type GrantedSecrets, grantedSecrets } from './granted-secrets.ts';
 import { type NamedContext, openNamedContexts } from './named-context.ts';
 import { SourceGate } from './source-gate.ts';
 
 /** The same for every platform. */
-export interface BuildInput {
+export interface BuildInput extends GrantedSecrets {
   readonly context: BuildContext;
   /** As parsed: what `-f` named, several joined. */
   readonly source: SourceFile;
@@ -40,7 +41,9 @@ export interface BuildRequest extends BuildInput {
 /** @throws `dockerfile.*` with a place, `context.invalid`, `usage.invalid`, `lock.*`, `policy.*` */
 export async function readInput(engine: Engine, o: BuildOptions): Promise<BuildInput> {
   const gate = new SourceGate(engine, o);
-  const context = await openContext(engine, o.context, readAllStdin, (...args) => gate.fetchContext(...args));
+  const granted = grantedSecrets(engine, o);
+  const fetch: FetchContext = (at, text) => gate.fetchContext(at, text, granted);
+  const context = await openContext(engine, o.context, readAllStdin, fetch);
   if (context.isLocal) gate.requireLocal('context');
   const { source, path } = readContainerfile({
     files: filesOf(o, context),
@@ -49,10 +52,10 @@ export async function readInput(engine: Engine, o: BuildOptions): Promise<BuildI
     readStdin: () => readAllStdin().toString(),
   });
   const buildArgs = buildArguments(o.buildArgs ?? [], o.buildArgFiles ?? [], engine.env, engine.cwd);
-  const contexts = await openNamedContexts(engine, o.buildContexts ?? [], gate);
+  const contexts = await openNamedContexts(engine, o.buildContexts ?? [], { gate, fetch });
   const parsed = parseDockerfile(source);
   const instructions = buildInstructions(parsed);
-  return { context, source, parsed, instructions, buildArgs, contexts, containerfile: path, gate };
+  return { ...granted, context, source, parsed, instructions, buildArgs, contexts, containerfile: path, gate };
 }
 
 /** @param platform undefined for this machine's. @throws `dockerfile.*` with a place */

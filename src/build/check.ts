@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import type { Engine, Environment } from '../container/engine.ts';
 import { findIgnoreFile } from '../container/ignore-rules.ts';
+import { fetchContext } from '../container/remote-context.ts';
 import type { CheckOptions, DockerfileOptions } from '../container/verb-options.ts';
 import { evaluatePlan } from '../dockerfile/evaluate-plan.ts';
 import { buildArgsOf, type CheckReport, type CheckTextOptions, checkText, planOf } from '../dockerfile/lint/check.ts';
@@ -12,25 +13,31 @@ import type { SourceFile } from '../report/source-file.ts';
 import { buildArguments } from './build-arguments.ts';
 import { type BuildContext, openContext, openLocalContext, readAllStdin } from './build-context.ts';
 import { type Containerfile, readContainerfile } from './containerfile.ts';
+import { grantedSecrets } from './granted-secrets.ts';
 
 /** Where the words of the options come from. */
 export interface QueryPlace {
   readonly cwd: string;
   readonly env: Environment;
   /** Opens the context; remote ones need a place to put them. */
-  readonly openContext: (text: string | undefined) => BuildContext | Promise<BuildContext>;
+  readonly openContext: (o: DockerfileOptions) => BuildContext | Promise<BuildContext>;
 }
 
 /** With a store to put remote contexts in. */
 export function placeIn(engine: Engine): QueryPlace {
   const { cwd, env } = engine;
-  return { cwd, env, openContext: (text) => openContext(engine, text, readAllStdin) };
+  return {
+    cwd,
+    env,
+    openContext: (o) =>
+      openContext(engine, o.context, readAllStdin, (at, text) => fetchContext(at, text, grantedSecrets(at, o))),
+  };
 }
 
 /** For contexts on this machine. */
 export function localPlace(o: { readonly cwd?: string; readonly env?: Environment }): QueryPlace {
   const { cwd = process.cwd(), env = process.env } = o;
-  return { cwd, env, openContext: (text) => openLocalContext(cwd, text) };
+  return { cwd, env, openContext: (o) => openLocalContext(cwd, o.context) };
 }
 
 /**
@@ -38,7 +45,7 @@ export function localPlace(o: { readonly cwd?: string; readonly env?: Environmen
  * @throws `dockerfile.not-found`, `context.invalid`, `usage.invalid` for an unknown rule, `dockerfile.stage-not-found`
  */
 export async function check(place: QueryPlace, o: CheckOptions): Promise<readonly CheckReport[]> {
-  const context = await place.openContext(o.context);
+  const context = await place.openContext(o);
   const files = filesOf(o, context);
   const groups = o.separately === true && files.length > 1 ? files.map((file) => [file]) : [files];
   return groups.map((group) => {
@@ -88,7 +95,7 @@ async function readOne(
   place: QueryPlace,
   o: DockerfileOptions,
 ): Promise<{ source: SourceFile; options: CheckTextOptions }> {
-  const context = await place.openContext(o.context);
+  const context = await place.openContext(o);
   const containerfile = readFiles(place, o, context, filesOf(o, context));
   return { source: containerfile.source, options: textOptions(place, o, context, containerfile) };
 }

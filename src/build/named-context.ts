@@ -5,6 +5,7 @@ import type { FetchedInput } from '../attest/build-facts.ts';
 import type { Engine } from '../container/engine.ts';
 import { isRemoteContext } from '../container/remote-context.ts';
 import { BuilderError } from '../report/builder-error.ts';
+import type { FetchContext } from './build-context.ts';
 import { publicInput } from './build-inputs.ts';
 import type { SourceGate } from './source-gate.ts';
 
@@ -23,34 +24,39 @@ export type NamedContext =
 
 const IMAGE = /^(?:docker-image|container-image|docker):\/\//;
 
-/** @throws `usage.invalid`, `context.invalid`, `usage.unsupported`, and what the gate throws */
+interface Access {
+  /** Asked about directories of this machine. */
+  readonly gate: SourceGate;
+  readonly fetch: FetchContext;
+}
+
+/** @throws `usage.invalid`, `context.invalid`, `usage.unsupported`, and what gate and fetching throw */
 export async function openNamedContexts(
   engine: Engine,
   entries: readonly string[],
-  gate: SourceGate,
+  access: Access,
 ): Promise<Map<string, NamedContext>> {
   const contexts = new Map<string, NamedContext>();
   for (const entry of entries) {
     const at = entry.indexOf('=');
     if (at <= 0) throw new BuilderError('usage.invalid', `--build-context ${JSON.stringify(entry)} must be NAME=PLACE`);
     const name = entry.slice(0, at);
-    contexts.set(name, await openNamed(engine, name, entry.slice(at + 1), gate));
+    contexts.set(name, await openNamed(engine, name, entry.slice(at + 1), access));
   }
   return contexts;
 }
 
-async function openNamed(engine: Engine, name: string, place: string, gate: SourceGate): Promise<NamedContext> {
+async function openNamed(engine: Engine, name: string, place: string, access: Access): Promise<NamedContext> {
   if (IMAGE.test(place)) return { kind: 'image', reference: place.replace(IMAGE, '') };
   if (/^oci-layout:\/\//.test(place)) return { kind: 'image', reference: place.replace(/^oci-layout:\/\//, 'oci:') };
   if (isRemoteContext(place)) {
-    const dir = engine.store.scratch.directory('context');
-    const fetched = await gate.fetchContext(engine, place, dir);
+    const fetched = await access.fetch(engine, place);
     const input = publicInput(fetched.input);
     return { kind: 'directory', dir: fetched.dir, isLocal: false, input, modifiedAt: () => fetched.modifiedAt() };
   }
   const dir = resolve(engine.cwd, place);
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true) {
-    gate.requireLocal(name);
+    access.gate.requireLocal(name);
     return { kind: 'directory', dir, isLocal: true };
   }
   throw new BuilderError(

@@ -5,8 +5,6 @@ import { FileMemory } from '../container/file-memory.ts';
 import { findIgnoreFile, readIgnoreRules } from '../container/ignore-rules.ts';
 import type { ImageTimes } from '../container/image-times.ts';
 import { peekImage } from '../container/pull.ts';
-import { parseSecret, type SecretSource } from '../container/secret-source.ts';
-import { parseSshAgent, type SshAgent } from '../container/ssh-agent.ts';
 import { type LayerStack, unpack } from '../container/unpack.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
 import type { WorkingContainer } from '../container/working-container.ts';
@@ -71,8 +69,6 @@ export class PlatformBuild implements AsyncDisposable {
   readonly #cleanup = new CleanupStack();
   /** RUN steps still to come. */
   readonly #forecast: { runs: number };
-  readonly #secrets: ReadonlyMap<string, SecretSource>;
-  readonly #agents: ReadonlyMap<string, SshAgent>;
   readonly #allowed: Entitlements;
   readonly #ignore: IgnoreRules | undefined;
   readonly #trace: BuildTrace;
@@ -101,11 +97,7 @@ export class PlatformBuild implements AsyncDisposable {
     const { engine, options, request } = b;
     const steps = [...lowered.stages.values()].flatMap((stage) => stage.steps);
     this.#forecast = { runs: steps.filter(({ step }) => step.kind === 'run').length };
-    const secrets = (options.secrets ?? []).map((text) => parseSecret(text, engine.env, engine.cwd));
-    this.#secrets = new Map(secrets.map((secret) => [secret.id, secret]));
-    const agents = (options.ssh ?? []).map((text) => parseSshAgent(text, engine.env, engine.cwd));
     this.#allowed = parseEntitlements(options.allow ?? []);
-    this.#agents = new Map(agents.map((agent) => [agent.id, agent]));
     const ignoreFile = findIgnoreFile(request.context.dir, request.containerfile, options.ignoreFile, engine.cwd);
     const isIgnoring = request.context.isLocal || options.ignoreFile !== undefined;
     this.#ignore = isIgnoring ? readIgnoreRules(ignoreFile) : undefined;
@@ -330,8 +322,8 @@ export class PlatformBuild implements AsyncDisposable {
       origins,
       run: options.run ?? {},
       allowed: this.#allowed,
-      secrets: this.#secrets,
-      agents: this.#agents,
+      secrets: request.secrets,
+      agents: request.agents,
       platform: formatPlatform(stage.platform ?? request.platform),
       cacheNamespace: request.buildArgs.get('BUILDKIT_CACHE_MOUNT_NS'),
       memory: this.#memory,

@@ -7,7 +7,13 @@ import { join, resolve } from 'node:path';
 import type { FetchedInput } from '../attest/build-facts.ts';
 import type { Engine } from '../container/engine.ts';
 import { isGitUrl, parseGitUrl } from '../container/git-url.ts';
-import { contextUrl, type FetchedContext, fetchContext, isRemoteContext } from '../container/remote-context.ts';
+import {
+  type ContextLogins,
+  contextUrl,
+  type FetchedContext,
+  fetchContext,
+  isRemoteContext,
+} from '../container/remote-context.ts';
 import { fetchSources, type RemoteFiles, type RemoteFilesOptions } from '../container/remote-files.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
 import { BuilderError, isBuilderError } from '../report/builder-error.ts';
@@ -115,9 +121,9 @@ export class SourceGate {
   }
 
   /** As the function of that name, within the rules. */
-  async fetchContext(engine: Engine, text: string, dir: string): Promise<FetchedContext> {
+  async fetchContext(engine: Engine, text: string, logins: ContextLogins): Promise<FetchedContext> {
     const fetch = this.#admit(contextUrl(text), undefined);
-    return this.#take(fetch, () => fetchContext(engine, fetch.url, dir, fetch));
+    return this.#take(fetch, () => fetchContext(engine, fetch.url, logins, fetch));
   }
 
   #admit(text: string, checksum: string | undefined): Fetch {

@@ -222,13 +222,27 @@ async function run(git: Git, args: readonly string[]): Promise<string> {
     });
     git.signal?.throwIfAborted();
     if (code === 0) return output();
-    const said = shown(errors().trim().split('\n').slice(-4).join('; ')) || `exit code ${code}`;
+    const text = errors().trim();
+    if (/terminal prompts disabled|Authentication failed/i.test(text)) throw loginRefused(git, text);
+    const said = shown(text.split('\n').slice(-4).join('; ')) || `exit code ${code}`;
     throw new BuilderError('copy.fetch-failed', `cannot fetch ${shown(git.remote)}: git ${args[0]}: ${said}`, {
       facts: { url: shown(git.remote) },
     });
   } finally {
     git.signal?.removeEventListener('abort', stop);
   }
+}
+
+/** What git says of it is about prompts and terminals. A submodule may be on another host. */
+function loginRefused({ remote, env }: Git, said: string): BuilderError {
+  const asking = /for '(https?:\/\/[^']+)'/.exec(said)?.[1] ?? remote;
+  const isRefused = env['GIT_CONFIG_COUNT'] !== undefined && remote.startsWith(asking);
+  const why = isRefused ? 'the server does not take the login' : 'the server asks for a login';
+  const id = URL.canParse(asking) ? `GIT_AUTH_TOKEN.${new URL(asking).hostname}` : 'GIT_AUTH_TOKEN';
+  return new BuilderError('copy.fetch-failed', `cannot fetch ${shown(asking)}: ${why}`, {
+    hint: `a build takes the login from the secret ${id}: --secret id=${id},env=VARIABLE`,
+    facts: { url: shown(asking) },
+  });
 }
 
 function collect(stream: NodeJS.ReadableStream): () => string {

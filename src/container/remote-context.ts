@@ -5,9 +5,12 @@ import type { FetchedInput } from '../attest/build-facts.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import type { Engine } from './engine.ts';
-import { cloneGit } from './git-source.ts';
-import { atCommit, isGitUrl, parseGitUrl } from './git-url.ts';
+import { isGitUrl } from './git-url.ts';
+import { fetchSources } from './remote-files.ts';
+import { httpLogin } from './remote-login.ts';
 import { fetchUrl } from './remote-source.ts';
+import type { SecretSource } from './secret-source.ts';
+import type { SshAgent } from './ssh-agent.ts';
 import { unpackArchiveFile } from './unpack-context.ts';
 
 export interface FetchedContext {
@@ -28,6 +31,13 @@ export function isRemoteContext(text: string): boolean {
   return isGitUrl(text) || GITHUB.test(text) || /^https?:\/\//.test(text);
 }
 
+export interface ContextLogins {
+  /** Logins may be among them, as for ADD; see `remote-login.ts`. */
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+  /** `default` serves git over ssh, before the caller's own. */
+  readonly agents: ReadonlyMap<string, SshAgent>;
+}
+
 /** What the context has to be. */
 export interface ContextPin {
   /** `sha256:…` of what the URL serves; of a git URL the beginning of the commit's name. */
@@ -41,27 +51,28 @@ export function contextUrl(text: string): string {
   return GITHUB.test(text) ? githubUrl(text) : text;
 }
 
-/** @param dir an empty directory. @throws `copy.fetch-failed`, `context.invalid`, `blob.digest-mismatch` */
+/** Fetches a context into the scratch directory. @throws `copy.fetch-failed`, `context.invalid`, `blob.digest-mismatch` */
 export async function fetchContext(
   engine: Engine,
   text: string,
-  dir: string,
+  logins: ContextLogins,
   pin: ContextPin = {},
 ): Promise<FetchedContext> {
   const { env, signal } = engine;
   const { checksum } = pin;
   const url = contextUrl(text);
   if (isGitUrl(url)) {
-    const place = atCommit(parseGitUrl(url), pin.commit);
-    const checkout = await cloneGit(place, { directory: dir, checksum, env, signal });
-    const { root, subdirectory, committedAt, commit } = checkout;
-    const contained = join(root, containedPath(root, subdirectory));
-    const input: FetchedInput = { kind: 'git', url, commit };
-    return { dir: contained, file: undefined, modifiedAt: () => committedAt, input };
+    const options = { checksum, commit: pin.commit, secrets: logins.secrets, agent: logins.agents.get('default') };
+    const { dir, pattern, modifiedAt, input } = await fetchSources(engine, url, 'git', options);
+    const contained = join(dir, containedPath(dir, pattern));
+    return { dir: contained, file: undefined, modifiedAt: () => modifiedAt, input };
   }
+  const dir = engine.store.scratch.directory('context');
   const download = join(dir, 'download');
   mkdirSync(download);
-  const file = await fetchUrl(url, { directory: download, checksum, env, signal });
+  const login = httpLogin(url, logins.secrets, env);
+  const headers = login === undefined ? {} : { headers: { Authorization: login } };
+  const file = await fetchUrl(url, { directory: download, checksum, ...headers, env, signal });
   const input: FetchedInput = { kind: 'http', url, digest: file.digest };
   const served = file.lastModified?.seconds;
   // Unpacked into a directory of its own: nothing fetched before or after is ever in the way of a link in it.
@@ -93,7 +104,6 @@ function githubUrl(text: string): string {
 
 /** The subdirectory of a checkout as a path without links that lead out. */
 function containedPath(root: string, subdirectory: string): string {
-  if (subdirectory === '') return '.';
   using directory = new RootDirectory(root);
   const parts = subdirectory.split('/').filter((part) => part !== '' && part !== '.');
   for (let i = 1; i <= parts.length; i++) {
@@ -102,5 +112,5 @@ function containedPath(root: string, subdirectory: string): string {
       throw new BuilderError('context.invalid', `the repository has no directory ${JSON.stringify(subdirectory)}`);
     }
   }
-  return parts.join('/');
+  return parts.join('/') || '.';
 }

@@ -118,6 +118,15 @@ function failed(url: URL, why: string, cause?: unknown): BuilderError {
   });
 }
 
+function loginRefused(url: URL, isGiven: boolean): BuilderError {
+  const why = isGiven ? 'the server does not take the login' : 'the server asks for a login';
+  const id = `HTTP_AUTH_TOKEN_${url.hostname}`;
+  return new BuilderError('copy.fetch-failed', `cannot fetch ${shown(url)}: ${why} (status 401)`, {
+    hint: `a build takes the login from the secret ${id}: --secret id=${id},env=VARIABLE`,
+    facts: { url: shown(url) },
+  });
+}
+
 /** Without user, password and query, which may hold secrets. */
 function shown(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`;
@@ -167,6 +176,7 @@ async function request(
     const location = response.header('location');
     response.discard();
     if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) {
+      if (response.status === 401) throw loginRefused(url, o.headers !== undefined);
       throw failed(url, `the server answers with status ${response.status}`);
     }
     url = redirectTarget(location, url, start, isChecked);

@@ -208,6 +208,9 @@ export interface DockerfileOptions extends Cancellable {
   readonly buildContexts?: readonly string[];
   readonly ignoreFile?: string;
   readonly platform?: Platform;
+  /** As those of a build; logins for a context that is fetched may be among them. */
+  readonly secrets?: readonly string[];
+  readonly ssh?: readonly string[];
 }
 
 export interface CheckOptions extends DockerfileOptions {

@@ -1,12 +1,21 @@
-/** Program: serves a folder by HTTP on loopback; the first line it prints is its address. */
+/**
+ * Program: serves a folder by HTTP on loopback; the first line it prints is its address. SLIPWAY_TEST_LOGIN asks everybody
+ * for that `Authorization`, and a line of JSON is printed for each request: whether it had it, and whether the arguments of
+ * any process hold SLIPWAY_TEST_TOKEN.
+ */
 import { spawn } from 'node:child_process';
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, normalize } from 'node:path';
 
 const folder = process.argv[2] ?? '.';
+const login = process.env['SLIPWAY_TEST_LOGIN'];
 const server = createServer((request, response) => {
+  if (login !== undefined && !isAllowed(request)) {
+    response.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end();
+    return;
+  }
   const url = new URL(request.url ?? '/', 'http://loopback');
   const path = join(folder, normalize(decodeURIComponent(url.pathname)));
   // A repository is served by git itself: a shallow fetch needs its own protocol.
@@ -17,6 +26,24 @@ server.listen(0, '127.0.0.1', () => {
   console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
 process.stdin.resume().on('end', () => process.exit(0));
+
+function isAllowed({ url, headers }: IncomingMessage): boolean {
+  const isAllowed = headers.authorization === login;
+  console.log(JSON.stringify({ url, isAllowed, isSeen: isSeen(process.env['SLIPWAY_TEST_TOKEN'] ?? '') }));
+  return isAllowed;
+}
+
+/** Whether anybody's arguments hold the text, for all users of the machine to read. */
+function isSeen(text: string): boolean {
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return processes.some((id) => {
+    try {
+      return readFileSync(`/proc/${id}/cmdline`, 'utf8').includes(text);
+    } catch {
+      return false;
+    }
+  });
+}
 
 function serveFile(path: string, response: ServerResponse): void {
   try {

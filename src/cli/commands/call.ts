@@ -41,7 +41,13 @@ export function callOf(c: CommandContext): Call | undefined {
 export async function answerCall(c: CommandContext, { name, format, ignoreStatus }: Call): Promise<number> {
   const library = await c.library();
   const { positionOf } = library;
-  const options = { ...storeOptions(c), ...(await dockerfileOptions(c)) };
+  const [secrets, ssh] = [c.flags.strings('secret'), c.flags.strings('ssh')];
+  const options = {
+    ...storeOptions(c),
+    ...(await dockerfileOptions(c)),
+    ...(secrets === undefined ? {} : { secrets }),
+    ...(ssh === undefined ? {} : { ssh }),
+  };
   const say = (json: () => object, text: () => string): void =>
     c.stdout.write(format === 'json' ? `${goJson(json(), false, 2)}\n` : text());
   if (name === 'targets') {
