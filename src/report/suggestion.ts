@@ -24,15 +24,25 @@ export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFIN
   return previous[b.length]!;
 }
 
-/** The candidate nearest to `word` (case-insensitive), at distance 2 at most, 3 for words over 8 letters. */
+/**
+ * The candidate nearest to `word`, at distance 2 at most, 3 for words over 8 letters, 1 for those under 4. Case counts
+ * only between candidates that are equally near, and then letters left out of the word beat letters too many.
+ */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
   const limit = word.length > 8 ? 3 : word.length > 3 ? 2 : 1;
   const lower = word.toLowerCase();
-  let best: { readonly candidate: string; readonly distance: number } | undefined;
+  let best: { readonly candidate: string; readonly rank: readonly number[] } | undefined;
   for (const candidate of candidates) {
     if (candidate === word) return undefined;
     const distance = editDistance(lower, candidate.toLowerCase(), limit);
-    if (distance <= limit && (best === undefined || distance < best.distance)) best = { candidate, distance };
+    if (distance > limit) continue;
+    const rank = [distance, editDistance(word, candidate), -candidate.length];
+    if (best === undefined || isBefore(rank, best.rank)) best = { candidate, rank };
   }
   return best?.candidate;
+}
+
+function isBefore(a: readonly number[], b: readonly number[]): boolean {
+  const i = a.findIndex((value, k) => value !== b[k]);
+  return i >= 0 && a[i]! < b[i]!;
 }
