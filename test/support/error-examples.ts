@@ -1,5 +1,5 @@
 /** One error for each code, made by the code that makes it in earnest wherever that can be had without a machine to match. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decompress } from '../../src/archive/compression.ts';
@@ -154,12 +154,13 @@ const OTHER_CACHE = '0123ab'.padEnd(32, '0');
 /** A store of two caches, as far as the look-ups go. */
 function engineOfCaches(place: string): Engine {
   const root = join(place, 'mounts');
-  for (const [name, namespace] of [
-    [CACHE, ''],
-    [OTHER_CACHE, 'ci'],
+  for (const [name, namespace, usedAt] of [
+    [CACHE, '', 2],
+    [OTHER_CACHE, 'ci', 1],
   ] as const) {
     mkdirSync(join(root, name), { recursive: true });
     writeFileSync(join(root, `${name}.json`), JSON.stringify({ id: '/root/.npm', namespace }));
+    utimesSync(join(root, `${name}.json`), usedAt, usedAt);
   }
   return { store: { paths: { cache: place } }, cwd: place } as unknown as Engine;
 }
