@@ -72,11 +72,7 @@ export function peekInRegistry(engine: Engine, location: string, o: PullOptions)
 /** As `peekInRegistry`, for what another transport names. */
 export async function peekInTransport(engine: Engine, image: string, o: PullOptions): Promise<PeekedImage> {
   const { transport, location } = parseImageName(image);
-  await using place = await openTransport(transport!, location, 'read', {
-    registry: { ...o, env: engine.env },
-    registriesConf: registriesConf(engine),
-    signal: engine.signal,
-  });
+  await using place = await openPlace(engine, image, o);
   const name = nameInPlace(transport!, location, place) ?? '';
   const admit = admitFromPlace(engine, transport!, location, place);
   return { image: await readImage(place, '', o.platform ?? hostPlatform(), engine.signal, admit), name };
@@ -165,34 +161,64 @@ function pullReference(
         signal: engine.signal,
       },
     );
-    return recordPulled(engine, got!, full, repository.name);
+    return recordPulled(engine, got!, [full], repository.name);
   });
 }
 
 /** The image another transport names. */
 export async function pullFromTransport(engine: Engine, image: string, o: PullOptions): Promise<PulledImage> {
   const { transport, location } = parseImageName(image);
-  const registry = { ...o, env: engine.env };
-  await using place = await openTransport(transport!, location, 'read', {
-    registry,
+  await using place = await openPlace(engine, image, o);
+  const name = nameInPlace(transport!, location, place);
+  return await pullFromPlace(engine, image, place, '', name === undefined ? [] : [name], o);
+}
+
+/** Every image of a docker archive with all its names, where the location names none of them; else that one. */
+export async function pullFromArchive(engine: Engine, image: string, o: PullOptions): Promise<readonly PulledImage[]> {
+  const { location, transport } = parseImageName(image);
+  await using place = await openPlace(engine, image, o);
+  const images = splitLocation(location).name === '' ? imagesIn(place) : [];
+  if (images.length < 2) {
+    const name = nameInPlace(transport!, location, place);
+    return [await pullFromPlace(engine, image, place, '', name === undefined ? [] : [name], o)];
+  }
+  const pulled: PulledImage[] = [];
+  for (const [i, names] of images.entries()) pulled.push(await pullFromPlace(engine, image, place, `@${i}`, names, o));
+  return pulled;
+}
+
+function openPlace(engine: Engine, image: string, o: PullOptions): Promise<OpenTarget> {
+  const { transport, location } = parseImageName(image);
+  return openTransport(transport!, location, 'read', {
+    registry: { ...o, env: engine.env },
     registriesConf: registriesConf(engine),
     signal: engine.signal,
   });
-  const name = nameInPlace(transport!, location, place);
+}
+
+async function pullFromPlace(
+  engine: Engine,
+  image: string,
+  place: OpenTarget,
+  wanted: string,
+  names: readonly string[],
+  o: PullOptions,
+): Promise<PulledImage> {
   let got: Descriptor | undefined;
-  await copyImage(
-    place,
-    '',
-    localTarget(engine, (d) => (got = d)),
-    name ?? '',
-    {
-      platforms: [o.platform ?? hostPlatform()],
-      admit: admitFromPlace(engine, transport!, location, place),
-      emit: engine.emit,
-      signal: engine.signal,
-    },
-  );
-  return recordPulled(engine, got!, name, undefined);
+  const target = localTarget(engine, (d) => (got = d));
+  const { transport, location } = parseImageName(image);
+  await copyImage(place, wanted, target, names[0] ?? '', {
+    platforms: [o.platform ?? hostPlatform()],
+    admit: admitFromPlace(engine, transport!, location, place),
+    emit: engine.emit,
+    signal: engine.signal,
+  });
+  return recordPulled(engine, got!, names, undefined);
+}
+
+/** The names of each image in a docker archive; nothing for other places. */
+function imagesIn(place: OpenTarget): readonly (readonly string[])[] {
+  return 'images' in place ? (place.images as readonly (readonly string[])[]) : [];
 }
 
 /** The name an image has in an archive or layout: what the location says, else the only name an archive gives it. */
@@ -209,7 +235,7 @@ function nameInPlace(transport: TransportName, location: string, place: OpenTarg
       return undefined;
     }
   }
-  const images = 'images' in place ? (place.images as readonly (readonly string[])[]) : [];
+  const images = imagesIn(place);
   return images.length === 1 ? images[0]?.[0] : undefined;
 }
 
@@ -217,7 +243,7 @@ function nameInPlace(transport: TransportName, location: string, place: OpenTarg
 async function recordPulled(
   engine: Engine,
   manifest: Descriptor,
-  name: string | undefined,
+  names: readonly string[],
   from: string | undefined,
 ): Promise<PulledImage> {
   const { store } = engine;
@@ -229,13 +255,13 @@ async function recordPulled(
   }
   const record: ImageRecord = {
     id: hexOf(document.config.digest),
-    names: name === undefined ? [] : [name],
+    names,
     manifest,
     created: config.created ?? nowNanoseconds(),
   };
   store.blobs.flush();
   await store.images.put(record);
-  return { record, name: name ?? '' };
+  return { record, name: names[0] ?? '' };
 }
 
 /**

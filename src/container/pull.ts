@@ -23,6 +23,10 @@ const IMAGE_ID = /^(sha256:)?[0-9a-f]{64}$/;
 
 /** `pull`: gives the ids of what is now in the store. */
 export async function pull(engine: Engine, image: string, o: PullOptions = {}): Promise<readonly string[]> {
+  if (parseImageName(image).transport === 'docker-archive') {
+    const pulled = await (await import('./pull-remote.ts')).pullFromArchive(engine, image, o);
+    return pulled.map(({ record }) => record.id);
+  }
   const names = o.allTags === true ? await (await import('./pull-remote.ts')).listTags(engine, image, o) : [image];
   const ids: string[] = [];
   for (const name of names) ids.push((await pullImage(engine, name, { policy: 'always', ...o })).record.id);

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { pack } from 'tar-fs';
+import { type PackOptions, pack } from 'tar-fs';
 import { decompress } from '../../archive/compression.ts';
 import { readTar } from '../../archive/tar-reader.ts';
 import { hashing } from '../../archive/verify.ts';
@@ -79,15 +79,6 @@ function cleanName(name: string): string {
   return join('/', name).slice(1);
 }
 
-/** Paths of all regular files below `directory`, in a fixed order. */
-async function filesBelow(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
-    .sort();
-}
-
 /** Packs the files of `directory` into `file`, which appears whole or not at all; a pipe gets the bytes as they come. */
 export async function packArchive(directory: string, file: string): Promise<void> {
   const found = await stat(file).catch(() => undefined);
@@ -109,10 +100,14 @@ export async function packArchive(directory: string, file: string): Promise<void
   }
 }
 
-/** The files of `directory` as a tar. Owner and times say nothing about an image; fixed ones make equal archives. */
+/**
+ * The files of `directory` as a tar, folders with a member of their own: some readers make missing ones as root's, which
+ * an ordinary user may not. Owner and times say nothing about an image; fixed ones make equal archives.
+ */
 export async function archiveOf(directory: string): Promise<Readable> {
-  return pack(directory, {
-    entries: await filesBelow(directory),
+  const options: PackOptions & { readonly sort: boolean } = {
+    entries: (await readdir(directory)).sort(),
+    sort: true,
     map: (header) => ({
       ...header,
       uid: 0,
@@ -122,7 +117,8 @@ export async function archiveOf(directory: string): Promise<Readable> {
       mtime: new Date(0),
       mode: header.type === 'directory' ? 0o755 : 0o644,
     }),
-  }) as unknown as Readable;
+  };
+  return pack(directory, options) as unknown as Readable;
 }
 
 /** Whether nothing is there, or something that takes the bytes of a new archive. */
