@@ -45,6 +45,7 @@ import type { DescribeOptions } from './image/place/describe-image.ts';
 import type { ImageInsight } from './insight/image-insight.ts';
 import { silent } from './report/event.ts';
 import type { BuildExplanation } from './report/explanation.ts';
+import { firstError } from './report/first-error.ts';
 import type { Digest } from './spec/digest.ts';
 import type { ImageIndex } from './spec/manifest.ts';
 import type { ExitStatus } from './spec/process-spec.ts';
@@ -182,7 +183,20 @@ export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
     shortNameAliasConf: o.shortNameAliasConf,
     signaturePolicy: o.signaturePolicy === undefined ? undefined : resolve(o.cwd ?? process.cwd(), o.signaturePolicy),
   });
-  return builderOn(engine);
+  return tellingFirst(builderOn(engine));
+}
+
+/** What a verb could not clean up does not hide why it failed. */
+function tellingFirst(builder: Builder): Builder {
+  const told = Object.entries(builder).map(([name, verb]: [string, unknown]) => {
+    if (typeof verb !== 'function' || name === 'exportCache') return [name, verb];
+    const call = (...args: unknown[]): Promise<unknown> =>
+      (verb(...args) as Promise<unknown>).catch((error: unknown) => {
+        throw firstError(error);
+      });
+    return [name, call];
+  });
+  return { ...builder, ...(Object.fromEntries(told) as Partial<Builder>) };
 }
 
 function builderOn(engine: Engine): Builder {

@@ -1,11 +1,12 @@
 /** Where COPY reads from: a directory, or something that becomes one: standard input, an archive, a repository. */
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { FetchedInput } from '../attest/build-facts.ts';
 import type { Engine } from '../container/engine.ts';
 import { type FetchedContext, isRemoteContext } from '../container/remote-context.ts';
 import { unpackContext } from '../container/unpack-context.ts';
 import { BuilderError } from '../report/builder-error.ts';
+import { writeFile } from '../sys/file-write.ts';
 import { publicInput } from './build-inputs.ts';
 
 export interface BuildContext {
@@ -60,7 +61,7 @@ async function fromStdin(engine: Engine, content: Buffer): Promise<BuildContext>
   const apart = join(dir, '.input');
   mkdirSync(apart);
   const file = join(apart, 'Containerfile');
-  writeFileSync(file, content);
+  writeFile(file, content);
   // The Containerfile itself is not part of the (empty) context.
   const empty = join(dir, 'context');
   mkdirSync(empty);

@@ -429,9 +429,12 @@ export class PlatformBuild implements AsyncDisposable {
 
   /** Discards what was not sealed. What was learned about files is kept. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#b.isDryRun !== true) this.#memory.save();
-    this.endTrace();
-    await this.#cleanup[Symbol.asyncDispose]();
+    try {
+      if (this.#b.isDryRun !== true) this.#memory.save();
+      this.endTrace();
+    } finally {
+      await this.#cleanup[Symbol.asyncDispose]();
+    }
   }
 }
 

@@ -2,7 +2,7 @@
  * What the steps of a build do to a root filesystem. `prepare` finds everything a step reads, so that its key is known
  * before anything is mounted; `act` then does the work and gives the text of the history entry.
  */
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { digestSources } from '../container/content-digest.ts';
 import { copyInto } from '../container/copy-into.ts';
@@ -24,6 +24,7 @@ import type { NetworkMode, RunMount } from '../spec/process-spec.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
 import type { StepInput } from '../store/step-table.ts';
 import { CleanupStack } from '../sys/dispose.ts';
+import { writeFile } from '../sys/file-write.ts';
 import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import type { BuildInputs } from './build-inputs.ts';
@@ -270,7 +271,7 @@ export class StepActions implements AsyncDisposable {
     const { script } = step;
     if (script === undefined) return [];
     const path = join(this.#o.engine.store.scratch.directory('script'), 'script');
-    writeFileSync(path, script.content);
+    writeFile(path, script.content);
     chmodSync(path, script.mode);
     return [{ type: 'bind', source: path, target: join('/dev/pipes', basename(script.path)), readOnly: true }];
   }

@@ -35,15 +35,18 @@ function onSignal(name: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void {
 }
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => onSignal(name));
 
-const stdout = streamOutput(
-  () => process.stdout,
-  1,
-  () => stop(BROKEN_PIPE, 'the reader of the output is gone'),
-);
 const stderr = streamOutput(
   () => process.stderr,
   2,
   () => {},
+);
+const stdout = streamOutput(
+  () => process.stdout,
+  1,
+  (error) => {
+    if (error.code !== 'EPIPE') stderr.write(`Error: cannot write to standard output: ${error.message}\n`);
+    stop(error.code === 'EPIPE' ? BROKEN_PIPE : FAILURE, 'nobody takes the output');
+  },
 );
 
 async function main(): Promise<void> {

@@ -37,11 +37,18 @@ export async function runProgram(s: Surroundings): Promise<number> {
     checkLogLevel(flags);
     const body = await command.load();
     return await body(makeContext(s, command, parsed));
-  } catch (error) {
+  } catch (thrown) {
+    const error = await firstOf(thrown, s);
     // An abort was asked for; its reason says all.
     if (!s.signal.aborted) await tellError(error, s, flags);
     return errorCode(error);
   }
+}
+
+/** What failed first, where cleaning up failed as well. */
+async function firstOf(error: unknown, s: Surroundings): Promise<unknown> {
+  if (!(error instanceof Error) || error.name !== 'SuppressedError') return error;
+  return (await s.library()).firstError(error);
 }
 
 function splitProgram(argv: readonly string[]): { before: readonly FlagWord[]; rest: readonly string[] } {
@@ -175,7 +182,7 @@ async function plainEmit(c: CommandContext): Promise<Emit> {
 }
 
 async function tellError(error: unknown, s: Surroundings, flags: Flags | undefined): Promise<void> {
-  const [{ errorText, isCoded }, { styleFor }, { releaseVersion }] = await Promise.all([
+  const [{ errorText, isCoded, isSystemError }, { styleFor }, { releaseVersion }] = await Promise.all([
     import('./output/error-text.ts'),
     import('./output/style.ts'),
     import('./release.ts'),
@@ -188,7 +195,7 @@ async function tellError(error: unknown, s: Surroundings, flags: Flags | undefin
       width: s.stderr.columns,
       style: styleFor(s.stderr, s.env, flags?.string('color')),
       verbose: level === 'debug' || level === 'trace',
-      ...(isCoded(error) ? {} : { version: releaseVersion() }),
+      ...(isCoded(error) || isSystemError(error) ? {} : { version: releaseVersion() }),
       ...(suggest === undefined ? {} : { suggest }),
     }),
   );

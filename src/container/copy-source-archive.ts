@@ -5,7 +5,7 @@
  * the kernel keeps inside the root filesystem, so that neither a name nor a link of the archive leads outside.
  * Whiteout names mean nothing here: they are files like others.
  */
-import { closeSync, constants, fstatSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { decompress, detectCompression } from '../archive/compression.ts';
 import type { TarEntry } from '../archive/tar-entry.ts';
 import { decodeHeader } from '../archive/tar-header.ts';
@@ -17,6 +17,7 @@ import { type CopyAttributes, openTargetDirectory, TargetDirectory } from '../ro
 import { type ByteString, byteString, bytesOf, type CopyEntry, displayName } from '../rootfs/copy-walk.ts';
 import { isKeptXattr } from '../rootfs/copy-xattr.ts';
 import type { Bytes } from '../spec/target.ts';
+import { writeFully } from '../sys/file-write.ts';
 import { lstatatIfAny, openat, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG } from '../sys/libc.ts';
 import { type RootDirectory, splitPath } from '../sys/root-directory.ts';
 
@@ -145,9 +146,7 @@ class Unpacker implements TarHandler {
 
   data(chunk: Buffer): void {
     const file = this.#file!;
-    for (let done = 0; done < chunk.length; ) {
-      done += writeSync(file.fd, chunk, done, chunk.length - done, file.position + done);
-    }
+    writeFully(file.fd, chunk, file.position);
     file.position += chunk.length;
   }
 

@@ -6,7 +6,7 @@
  * @see Dockerfile reference, "Adding files from URLs"
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fchmodSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentPool } from '../registry/agent-pool.ts';
 import { DEFAULT_TIMEOUTS, exchange } from '../registry/http-client.ts';
@@ -17,6 +17,7 @@ import { BuilderError } from '../report/builder-error.ts';
 import { type Digest, digestFromHex, isDigest } from '../spec/digest.ts';
 import type { Cancellable } from '../spec/target.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
+import { writeFully } from '../sys/file-write.ts';
 import { AT_FDCWD, lutimensat } from '../sys/libc.ts';
 
 export interface FetchOptions extends Cancellable {
@@ -267,7 +268,7 @@ async function receive(
     sizeBytes += chunk.length;
     if (sizeBytes > maxBytes) throw failed(url, `it is larger than ${maxBytes} bytes`);
     hash.update(chunk);
-    for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
+    writeFully(fd, chunk);
   }
   if (promised !== undefined && promised !== sizeBytes) {
     throw failed(url, `the answer has ${sizeBytes} bytes, not the ${promised} promised`);

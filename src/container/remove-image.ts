@@ -1,6 +1,7 @@
 /** Removing images and their names. */
 import { BuilderError } from '../report/builder-error.ts';
-import type { ImageRecord } from '../store/image-table.ts';
+import type { EditImages, ImageRecord } from '../store/image-table.ts';
+import { errnoOf } from '../sys/libc.ts';
 import { listContainers } from './container-store.ts';
 import type { Engine } from './engine.ts';
 import { collectGarbage } from './garbage.ts';
@@ -17,7 +18,7 @@ export async function removeImage(engine: Engine, name: string, o: { force?: boo
   const image = requireImage(engine, name);
   const spoken = spokenName(engine, image, name);
   if (spoken !== undefined && image.names.length > 1 && o.force !== true) {
-    await engine.store.images.edit((before) =>
+    await editWhenFull(engine, (before) =>
       before.map((known) => (known.id === image.id ? withoutName(known, spoken) : known)),
     );
     return { untagged: [spoken], removed: [] };
@@ -32,9 +33,21 @@ export async function removeImage(engine: Engine, name: string, o: { force?: boo
     );
   }
   await releaseContainers(engine, image, o.force === true);
-  await engine.store.images.edit((before) => before.filter((known) => known.id !== image.id));
+  await editWhenFull(engine, (before) => before.filter((known) => known.id !== image.id));
   await collectGarbage(engine);
   return { untagged: image.names, removed: [image.id] };
+}
+
+/** Even to take something out, the table is written anew: on a full disk what nobody refers to makes room first. */
+async function editWhenFull(engine: Engine, change: EditImages): Promise<void> {
+  try {
+    await engine.store.images.edit(change);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== 'ENOSPC' && errno !== 'EDQUOT') throw error;
+    if ((await collectGarbage(engine, { forgetSteps: true })) === undefined) throw error;
+    await engine.store.images.edit(change);
+  }
 }
 
 function withoutName(image: ImageRecord, name: string): ImageRecord {
@@ -61,7 +74,7 @@ export async function pruneImages(engine: Engine, o: { all?: boolean; force?: bo
     .filter((image) => (o.all === true || image.names.length === 0) && !used.has(image.id));
   if (o.force === true) for (const image of doomed) await releaseContainers(engine, image, true);
   const ids = new Set(doomed.map((image) => image.id));
-  await engine.store.images.edit((before) => (ids.size === 0 ? before : before.filter((known) => !ids.has(known.id))));
+  await editWhenFull(engine, (before) => (ids.size === 0 ? before : before.filter((known) => !ids.has(known.id))));
   await collectGarbage(engine, { forgetSteps: true });
   return { untagged: doomed.flatMap((image) => image.names), removed: doomed.map((image) => image.id) };
 }

@@ -3,13 +3,14 @@
  * staged in a private place and shown from there, so that what was checked is what is mounted: a source is resolved to
  * a descriptor inside its root first, and that descriptor is bound, whatever happens to the path meanwhile.
  */
-import { chmodSync, closeSync, constants, copyFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, constants, copyFileSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ResolvedMount } from '../dockerfile/run-mount.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { cloneTree } from '../rootfs/clone-tree.ts';
 import type { RunMount } from '../spec/process-spec.ts';
 import { CleanupStack } from '../sys/dispose.ts';
+import { writeFile } from '../sys/file-write.ts';
 import { AT_FDCWD, errnoOf, lchownat, lutimensat, MS, mountCall, O_PATH, openat } from '../sys/libc.ts';
 import { bindMount, unmount } from '../sys/mount.ts';
 import { procPath, RootDirectory } from '../sys/root-directory.ts';
@@ -202,7 +203,7 @@ class Stage {
   #place(isDirectory: boolean): string {
     const path = this.#freePath();
     if (isDirectory) mkdirSync(path);
-    else writeFileSync(path, '');
+    else writeFile(path, '');
     return path;
   }
 
@@ -231,7 +232,7 @@ class Stage {
     const env = m.env === undefined ? [] : [`${m.env}=${value.toString('utf8')}`];
     if (m.target === undefined) return { mounts: [], env };
     const path = this.#place(false);
-    writeFileSync(path, value);
+    writeFile(path, value);
     giveTo(path, m, 'the secret', m.span);
     chmodSync(path, m.mode ?? 0o400);
     return { mounts: [{ type: 'bind', source: path, target: m.target, readOnly: true, options: SAFE }], env };

@@ -1,5 +1,4 @@
 /** Bills of materials as files of the caller: `--sbom`, `--sbom-output` and `--sbom-purl-output` in Buildah's sense. */
-import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { cycloneDxDocument } from '../attest/cyclonedx.ts';
 import { takeInventory } from '../attest/inventory.ts';
@@ -8,6 +7,7 @@ import type { Inventory } from '../attest/software.ts';
 import { spdxDocument } from '../attest/spdx.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
+import { writeFile } from '../sys/file-write.ts';
 import type { Engine } from './engine.ts';
 
 export type SbomFormat = 'spdx' | 'cyclonedx';
@@ -77,7 +77,7 @@ export function sbomDocument(format: SbomFormat, inventory: Inventory, subject: 
 
 export function writeSbomFiles(files: SbomFiles, inventory: Inventory, subject: SbomSubject): void {
   if (files.document !== undefined) {
-    writeFileSync(files.document, `${JSON.stringify(sbomDocument(files.format, inventory, subject), undefined, 2)}\n`);
+    writeFile(files.document, `${JSON.stringify(sbomDocument(files.format, inventory, subject), undefined, 2)}\n`);
   }
-  if (files.purls !== undefined) writeFileSync(files.purls, inventory.packages.map(({ purl }) => `${purl}\n`).join(''));
+  if (files.purls !== undefined) writeFile(files.purls, inventory.packages.map(({ purl }) => `${purl}\n`).join(''));
 }

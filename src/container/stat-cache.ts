@@ -107,8 +107,8 @@ export class StatCache implements ContentMemory {
     header.write(MAGIC);
     header.writeUInt32LE(kept.length / WORDS, HEADER_BYTES - 4);
     const partial = `${this.#path}.${randomBytes(6).toString('hex')}`;
-    mkdirSync(join(this.#path, '..'), { recursive: true, mode: 0o700 });
     try {
+      mkdirSync(join(this.#path, '..'), { recursive: true, mode: 0o700 });
       writeFileSync(partial, Buffer.concat([header, Buffer.from(kept.buffer, kept.byteOffset, kept.byteLength)]), {
         mode: 0o600,
         flag: 'wx',
@@ -116,7 +116,8 @@ export class StatCache implements ContentMemory {
       renameSync(partial, this.#path);
     } catch (error) {
       rmSync(partial, { force: true });
-      throw error;
+      // What cannot be remembered is read again next time; no build fails for it.
+      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     }
     this.#isChanged = false;
   }

@@ -1,7 +1,8 @@
 /** A build context that arrives as one archive. */
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyRules } from '../rootfs/copy-rules.ts';
+import { writeFile } from '../sys/file-write.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import { archiveFormat, unpackArchive } from './copy-source-archive.ts';
 import type { Engine } from './engine.ts';
@@ -9,7 +10,7 @@ import type { Engine } from './engine.ts';
 /** Unpacks `content` into the empty directory `dir`; false when it is no archive, and `dir` is as it was. */
 export async function unpackContext(engine: Engine, content: Buffer, dir: string): Promise<boolean> {
   const file = join(engine.store.scratch.directory('archive'), 'content');
-  writeFileSync(file, content);
+  writeFile(file, content);
   return unpackArchiveFile(engine, file, dir);
 }
 

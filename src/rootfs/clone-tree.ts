@@ -4,9 +4,10 @@
  *
  * The target must be private to the caller while this runs: nothing else may change it.
  */
-import { closeSync, constants, fchmodSync, readdirSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, readdirSync, readSync } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Cancellable } from '../spec/target.ts';
+import { writeFully } from '../sys/file-write.ts';
 import {
   copyFileRange,
   errnoOf,
@@ -171,7 +172,7 @@ class TreeClone {
     }
     this.#buffer ??= Buffer.allocUnsafeSlow(1024 * 1024);
     for (let length = readSync(from, this.#buffer); length > 0; length = readSync(from, this.#buffer)) {
-      for (let at = 0; at < length; ) at += writeSync(to, this.#buffer, at, length - at);
+      writeFully(to, this.#buffer.subarray(0, length));
     }
   }
 }

@@ -4,7 +4,8 @@
  * have holes. The hash is taken of what is written, so content that changes while it is read cannot get a false name.
  */
 import { createHash, hash as hashOnce } from 'node:crypto';
-import { ftruncateSync, readSync, writeSync } from 'node:fs';
+import { ftruncateSync, readSync } from 'node:fs';
+import { writeFully } from '../sys/file-write.ts';
 import { copyFileRange, errnoOf, type FileStat, seekSparse, tryReflink } from '../sys/libc.ts';
 import type { Pace } from './copy-pace.ts';
 
@@ -23,12 +24,6 @@ export interface CopiedContent {
 export interface ContentOptions {
   readonly hash: boolean;
   readonly pace: Pace;
-}
-
-function writeFully(fd: number, data: Uint8Array, position: number | null): void {
-  for (let done = 0; done < data.length; ) {
-    done += writeSync(fd, data, done, data.length - done, position === null ? null : position + done);
-  }
 }
 
 /** Fills BUFFER from the start of the file; fewer bytes than its length mean the end. */
@@ -58,7 +53,7 @@ export function copySmallContent(
   // It grew past the buffer since stat. Nothing was written and the position did not move: the general way takes over.
   if (length === BUFFER_BYTES) return undefined;
   const data = BUFFER.subarray(0, length);
-  if (to !== undefined && length > 0) writeFully(to, data, null);
+  if (to !== undefined && length > 0) writeFully(to, data);
   return { sizeBytes: length, sha256: hash ? hashOnce('sha256', data, 'hex') : undefined };
 }
 

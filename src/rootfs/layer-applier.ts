@@ -1,10 +1,11 @@
 /** Puts the members of one layer into a tree, in order. See `applyTar` for the rules. */
-import { chmodSync, closeSync, constants, writeSync } from 'node:fs';
+import { chmodSync, closeSync, constants } from 'node:fs';
 import type { TarEntry } from '../archive/tar-entry.ts';
 import type { TarHandler } from '../archive/tar-parser.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
 import { changeMode, changeOwner, changeTime, tryOpenAt } from '../sys/file-calls.ts';
+import { writeFully } from '../sys/file-write.ts';
 import {
   callError,
   errnoOf,
@@ -98,9 +99,7 @@ export class LayerApplier implements TarHandler, Disposable {
   data(chunk: Buffer): void {
     const file = this.#file;
     if (file === undefined) return;
-    this.#guard(file.entry, () => {
-      for (let at = 0; at < chunk.length; ) at += writeSync(file.fd, chunk, at, chunk.length - at);
-    });
+    this.#guard(file.entry, () => writeFully(file.fd, chunk));
   }
 
   entryEnd(): void {

@@ -4,8 +4,9 @@
  * @see Documentation/filesystems/overlayfs.rst in the kernel's sources
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeFile } from '../sys/file-write.ts';
 import {
   AT_FDCWD,
   chdirCall,
@@ -115,7 +116,7 @@ export function overlaySupported(root: string): string | undefined {
   let isMounted = false;
   try {
     for (const name of ['', 'a', 'b', 'u', 'w', 'm']) mkdirSync(join(base, name), { recursive: true, mode: 0o700 });
-    writeFileSync(join(base, 'a', 'file'), '');
+    writeFile(join(base, 'a', 'file'), '');
     mountOverlay({ base, lowers: ['b', 'a'], writable: { upper: 'u', work: 'w' }, target });
     isMounted = true;
     unlinkat(AT_FDCWD, join(target, 'file'));

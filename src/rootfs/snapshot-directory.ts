@@ -27,12 +27,12 @@ import {
   renameSync,
   symlinkSync,
   unlinkSync,
-  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import { digestOf, hexOf } from '../spec/digest.ts';
 import { FileLock } from '../sys/file-lock.ts';
+import { writeFile } from '../sys/file-write.ts';
 import { AT_FDCWD, errnoOf, lutimensat, syncfs } from '../sys/libc.ts';
 import { unmount } from '../sys/mount.ts';
 import { removeTree } from './remove-tree.ts';
@@ -145,7 +145,7 @@ export class SnapshotDirectory {
       mkdirSync(path, { mode: 0o700 });
       const fs = join(path, 'fs');
       makeRootDirectory(fs);
-      writeFileSync(join(path, 'record.json'), `${JSON.stringify(record)}\n`, { flag: 'wx', mode: 0o600 });
+      writeFile(join(path, 'record.json'), `${JSON.stringify(record)}\n`, { flag: 'wx', mode: 0o600 });
       return {
         path,
         fs,

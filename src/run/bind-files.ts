@@ -4,11 +4,12 @@
  *
  * @see buildah-run(1), resolv.conf(5), hosts(5)
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { RunMount } from '../spec/process-spec.ts';
+import { writeFile } from '../sys/file-write.ts';
 
 export interface BindFileOptions {
   readonly network: 'host' | 'none' | 'private';
@@ -61,7 +62,7 @@ export function makeBindFiles(options: BindFileOptions): BindFiles {
     .filter(([target]) => !isBelow(target, options.volumes ?? []))
     .map(([target, text], index): RunMount => {
       const source = join(directory, String(index));
-      writeFileSync(source, text, { mode: 0o644 });
+      writeFile(source, text, { mode: 0o644 });
       return { type: 'bind', source, target, readOnly: false, options: ['nosuid', 'nodev', 'noexec'] };
     });
   return { mounts, [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };

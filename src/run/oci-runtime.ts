@@ -7,23 +7,14 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { ExitStatus, Isolation, ProcessSpec } from '../spec/process-spec.ts';
 import type { Cancellable } from '../spec/target.ts';
 import { CleanupStack } from '../sys/dispose.ts';
+import { writeFile } from '../sys/file-write.ts';
 import { errnoOf, MS, mountCall } from '../sys/libc.ts';
 import { unmount } from '../sys/mount.ts';
 import { TRUSTED_PATH } from '../sys/spawn.ts';
@@ -143,7 +134,7 @@ export class RuntimeExecutor implements Executor {
       scratchFor,
       ...this.#cgroupsPath(process),
     });
-    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+    writeFile(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
   }
 }
 

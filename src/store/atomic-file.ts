@@ -2,9 +2,10 @@
  * Files that are either old or new, never half: written beside, flushed, renamed.
  * @see rename(2), fsync(2)
  */
-import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
+import { namingFile, writeFully } from '../sys/file-write.ts';
 
 let counter = 0;
 
@@ -33,7 +34,7 @@ export function writeAtomic(
   const fd = openSync(beside, flags, o.mode ?? 0o600);
   try {
     try {
-      for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+      writeFully(fd, bytes);
       if (o.durable !== false) fsyncSync(fd);
     } finally {
       closeSync(fd);
@@ -41,7 +42,7 @@ export function writeAtomic(
     renameSync(beside, path);
   } catch (error) {
     rmSync(beside, { force: true });
-    throw error;
+    throw namingFile(error, path);
   }
   if (o.durable !== false) syncDirectory(dirname(path));
 }

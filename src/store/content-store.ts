@@ -3,22 +3,15 @@
  * there is success and reads nothing.
  */
 import { createHash } from 'node:crypto';
-import {
-  createReadStream,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { createReadStream, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, digestFromHex, digestOf, hexOf } from '../spec/digest.ts';
 import type { Bytes, Cancellable } from '../spec/target.ts';
+import { namingFile, writeFile } from '../sys/file-write.ts';
+import { errnoOf } from '../sys/libc.ts';
 import { syncDirectory } from './atomic-file.ts';
 
 const READ_CHUNK = 1 << 20;
@@ -60,10 +53,18 @@ export class ContentStore {
     return Promise.resolve(this.sizeOf(d.digest) === d.size);
   }
 
-  /** Streams a blob; the consumer verifies what matters to it. @throws `blob.not-found` */
+  /** Streams a blob; the consumer verifies what matters to it. @throws `blob.not-found`, `store.damaged` from the stream */
   async open(d: { readonly digest: Digest }): Promise<Bytes> {
     if (!this.has(d.digest)) throw this.#missing(d.digest);
-    return createReadStream(this.pathOf(d.digest), { highWaterMark: READ_CHUNK });
+    return this.#stream(d.digest);
+  }
+
+  async *#stream(digest: Digest): AsyncGenerator<Uint8Array> {
+    try {
+      yield* createReadStream(this.pathOf(digest), { highWaterMark: READ_CHUNK });
+    } catch (error) {
+      throw unreadable(digest, error);
+    }
   }
 
   /** A small blob whole, verified. @throws `blob.not-found`, `store.damaged` */
@@ -73,7 +74,7 @@ export class ContentStore {
       content = readFileSync(this.pathOf(digest));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw this.#missing(digest);
-      throw error;
+      throw unreadable(digest, error);
     }
     if (digestOf(content) !== digest) {
       throw new BuilderError('store.damaged', `the blob ${digest} in the store has other content`, {
@@ -96,7 +97,7 @@ export class ContentStore {
     if (this.has(digest)) return digest;
     const path = this.#fresh();
     try {
-      writeFileSync(path, content, { mode: 0o600, flag: 'wx', flush: true });
+      writeFile(path, content, { mode: 0o600, flag: 'wx', flush: true });
       renameSync(path, this.pathOf(digest));
     } catch (error) {
       rmSync(path, { force: true });
@@ -145,7 +146,11 @@ export class ContentStore {
       write: async (chunk) => {
         hash.update(chunk);
         size += chunk.length;
-        for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+        try {
+          for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+        } catch (error) {
+          throw namingFile(error, path);
+        }
       },
       commit: async (expected = {}) => {
         const digest = digestFromHex(hash.digest('hex'));
@@ -158,7 +163,9 @@ export class ContentStore {
             `expected ${expected.size} bytes of ${digest} and got ${size}`,
           );
         }
-        await file.sync();
+        await file.sync().catch((error: unknown) => {
+          throw namingFile(error, path);
+        });
         state = 'done';
         await file.close();
         renameSync(path, this.pathOf(digest));
@@ -183,4 +190,15 @@ export class ContentStore {
   delete(digest: Digest): void {
     rmSync(this.pathOf(digest), { force: true });
   }
+}
+
+/** A disk that gives an error instead of bytes; what a consumer of the stream throws is none, and passes through. */
+function unreadable(digest: Digest, error: unknown): unknown {
+  const errno = error instanceof BuilderError ? undefined : errnoOf(error);
+  if (errno !== 'EIO' && errno !== 'EUCLEAN' && errno !== 'EBADMSG') return error;
+  return new BuilderError('store.damaged', `cannot read the blob ${digest} of the store: the disk says ${errno}`, {
+    cause: error,
+    hint: 'remove the image, then pull or build it again; the disk may be failing',
+    facts: { digest, errno },
+  });
 }

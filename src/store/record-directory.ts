@@ -33,7 +33,8 @@ export class RecordDirectory<T> {
   }
 
   put(id: string, record: T): void {
-    mkdirSync(join(this.#root, id), { recursive: true, mode: 0o700 });
+    // Not `recursive`, whose error on a read-only file system is another.
+    if (!existsSync(join(this.#root, id))) mkdirSync(join(this.#root, id), { mode: 0o700 });
     // Not flushed, as the container's files are not: a record that outlived them would promise what is gone.
     writeAtomic(this.#pathOf(id), JSON.stringify(record), { durable: false });
   }

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Digest, hexOf } from '../spec/digest.ts';
+import { errnoOf } from '../sys/libc.ts';
 import { readJsonFile, writeAtomic } from './atomic-file.ts';
 
 const NAME = /^[0-9a-f]{64}\.json$/;
@@ -34,9 +35,14 @@ export class TraceTable<Trace extends { readonly version: number }> {
     }
   }
 
+  /** Where it cannot be written, as on a full disk, there is no trace: no build fails for that. */
   put(id: Digest, trace: Trace): void {
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    writeAtomic(this.#pathOf(id), JSON.stringify(trace), { durable: false });
+    try {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      writeAtomic(this.#pathOf(id), JSON.stringify(trace), { durable: false });
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+    }
   }
 
   list(): Trace[] {

@@ -4,7 +4,7 @@
  *
  * @see flock(2)
  */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LOCK_EX, LOCK_SH, tryFlock } from './libc.ts';
 
@@ -19,6 +19,16 @@ export interface LockOptions {
 const REPORT_AFTER_MS = 5000;
 const LONGEST_PAUSE_MS = 50;
 
+/** On a read-only file system a lock that is there can be taken as well: flock(2) asks for no right to write. */
+function openLock(path: string): number {
+  try {
+    return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EROFS' || !existsSync(path)) throw error;
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  }
+}
+
 /** A held lock. Releasing twice is harmless. */
 export class FileLock implements Disposable {
   #fd: number | undefined;
@@ -29,7 +39,7 @@ export class FileLock implements Disposable {
 
   /** The lock, or undefined when another holder is in the way. Creates the file (mode 0600) if missing. */
   static try(path: string, mode: LockMode): FileLock | undefined {
-    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    const fd = openLock(path);
     let taken = false;
     try {
       taken = tryFlock(fd, mode === 'shared' ? LOCK_SH : LOCK_EX);

@@ -93,8 +93,10 @@ export function callError(operation: string, path: PathLike | undefined, errno: 
 /** errno name of a failed kernel call, whether it went through this module or through node:fs. */
 export function errnoOf(error: unknown): string | undefined {
   if (error instanceof BuilderError) return error.facts['errno'] as string | undefined;
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' ? code : undefined;
+  const { code, errno } = (error ?? {}) as { code?: unknown; errno?: unknown };
+  if (typeof code !== 'string') return undefined;
+  // node knows fewer errors than the kernel has: EDQUOT comes as "Unknown system error -122".
+  return code.startsWith('Unknown') && typeof errno === 'number' ? (ERRNO_NAMES.get(-errno) ?? code) : code;
 }
 
 /** NUL-terminated bytes of a path. @throws `sys.call-failed` EINVAL for a name with a NUL inside */

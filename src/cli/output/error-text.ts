@@ -1,4 +1,5 @@
 /** Errors and diagnostics as people read them on stderr. */
+import { constants } from 'node:os';
 import type { Diagnostic, Span } from '../../index.ts';
 import { UsageError } from '../usage-error.ts';
 import { exitWords } from './exit-words.ts';
@@ -35,6 +36,7 @@ export function isCoded(error: unknown): error is CodedError {
 /** A failed call of node's own file functions: about the machine, not a bug. */
 interface SystemError extends Error {
   readonly code: string;
+  readonly errno?: number;
   readonly syscall: string;
   readonly path?: string;
 }
@@ -42,14 +44,17 @@ interface SystemError extends Error {
 /** True for errors of node's own file functions: about the machine, not a bug. */
 export function isSystemError(error: unknown): error is SystemError {
   const candidate = error as Partial<SystemError>;
-  return error instanceof Error && /^E[A-Z0-9]+$/.test(candidate.code ?? '') && typeof candidate.syscall === 'string';
+  const isKnown = /^(?:E[A-Z0-9]+|Unknown system error -\d+)$/.test(candidate.code ?? '');
+  return error instanceof Error && isKnown && typeof candidate.syscall === 'string';
 }
 
 /** `cannot open "/x": permission denied (EACCES)`. */
-function systemText({ code, syscall, path, message }: SystemError): string {
+function systemText({ code, errno, syscall, path, message }: SystemError): string {
   const why = /^E[A-Z0-9]+: ([^,]*),/.exec(message)?.[1];
   const subject = path === undefined ? '' : ` ${JSON.stringify(path)}`;
-  return `cannot ${syscall}${subject}: ${why === undefined ? code : `${why} (${code})`}`;
+  // What node has no name for, such as a quota, the kernel has.
+  const name = Object.entries(constants.errno).find(([, value]) => value === -(errno ?? 0))?.[0] ?? code;
+  return `cannot ${syscall}${subject}: ${why === undefined ? name : `${why} (${code})`}`;
 }
 
 /** `Error: what`, the place, what caused it, and a way out. Ends with a line feed. */

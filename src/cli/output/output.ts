@@ -13,9 +13,14 @@ export interface Output {
 /**
  * Wraps one of the process's own streams, opened at the first write: node takes milliseconds for each.
  * @param fd of the stream, asked whether it is a terminal
- * @param closed called once when the reader has gone away; later writes vanish
+ * @param closed called once when nothing can be written any more: the reader has gone away (`EPIPE`), or the disk
+ *   behind a file is full; later writes vanish
  */
-export function streamOutput(open: () => NodeJS.WriteStream, fd: number, closed: () => void): Output {
+export function streamOutput(
+  open: () => NodeJS.WriteStream,
+  fd: number,
+  closed: (error: NodeJS.ErrnoException) => void,
+): Output {
   let gone = false;
   let opened: NodeJS.WriteStream | undefined;
   const stream = (): NodeJS.WriteStream => {
@@ -24,8 +29,7 @@ export function streamOutput(open: () => NodeJS.WriteStream, fd: number, closed:
     opened.on('error', (error: NodeJS.ErrnoException) => {
       if (gone) return;
       gone = true;
-      if (error.code !== 'EPIPE') process.exitCode = 125;
-      closed();
+      closed(error);
     });
     return opened;
   };

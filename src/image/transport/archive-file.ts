@@ -12,6 +12,7 @@ import { hashing } from '../../archive/verify.ts';
 import { BuilderError } from '../../report/builder-error.ts';
 import type { Digest } from '../../spec/digest.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
+import { namingFile } from '../../sys/file-write.ts';
 import { writeWhole } from './blob-directory.ts';
 
 const READ_CHUNK = 1 << 20;
@@ -96,7 +97,7 @@ export async function packArchive(directory: string, file: string): Promise<void
     await rename(beside, file);
   } catch (error) {
     await rm(beside, { force: true });
-    throw error;
+    throw namingFile(error, file);
   }
 }
 

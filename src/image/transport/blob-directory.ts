@@ -8,6 +8,7 @@ import { BuilderError } from '../../report/builder-error.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
+import { namingFile } from '../../sys/file-write.ts';
 
 const READ_CHUNK = 1 << 20;
 
@@ -95,6 +96,6 @@ export async function writeWhole(
     await rename(beside, path);
   } catch (error) {
     await rm(beside, { force: true });
-    throw error;
+    throw namingFile(error, path);
   }
 }
