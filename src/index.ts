@@ -64,14 +64,19 @@ export {
 export { type HostCheck, type HostReport, hostReport } from './host-report.ts';
 export type { HistoryStep } from './image/image-history.ts';
 export {
+  addSource,
   type CopyBetweenOptions,
+  type CreateSourceOptions,
   copyImage,
+  createSourceImage,
   type DescribeOptions,
   deleteImage,
   type ImageDescription,
   inspectImage,
   listImageTags,
   type PlaceOptions,
+  pullSourceImage,
+  pushSourceImage,
   readImageDocument,
   type TagList,
 } from './image-places.ts';

@@ -22,6 +22,7 @@ import {
 import { IMAGE_COMMANDS } from './image-commands.ts';
 import { MANIFEST_COMMANDS } from './manifest-commands.ts';
 import { option } from './option.ts';
+import { SOURCE_COMMANDS } from './source-commands.ts';
 import { SYSTEM_COMMANDS } from './system-commands.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -285,6 +286,7 @@ export const COMMANDS: readonly Command[] = [
   ...MANIFEST_COMMANDS,
   ...CACHE_COMMANDS,
   ...IMAGE_COMMANDS,
+  ...SOURCE_COMMANDS,
   ...SYSTEM_COMMANDS,
   row({
     name: 'login',
@@ -379,7 +381,6 @@ export const COMMANDS: readonly Command[] = [
 /** Commands of Buildah that are refused by name, with the reason. */
 export const REFUSED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['mkcw', 'images for confidential virtual machines are not made'],
-  ['source', 'images of source code are not made; an artifact tool such as oras makes them'],
   ['rpc', 'the library takes the place of a socket'],
   ['dumpbolt', 'nothing here is kept in a BoltDB file'],
 ]);
@@ -388,6 +389,7 @@ export const REFUSED_COMMANDS: ReadonlyMap<string, string> = new Map([
 export const GROUPS: ReadonlyMap<string, string> = new Map([
   ['manifest', 'Make and push lists of images'],
   ['cache', 'List, carry and remove the caches of RUN mounts'],
+  ['source', 'Make, fetch and push images of source code'],
   ['image', 'Copy, show and delete images where they are'],
   ['system', 'Measure, clean and check the store'],
 ]);

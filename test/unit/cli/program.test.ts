@@ -109,8 +109,8 @@ describe('mistakes', () => {
     [['images', '--formt', 'x'], 'Error: unknown flag: --formt\nhelp: did you mean `--format`?\n'],
     [['rmi', '-force', 'x'], "Error: unknown shorthand flag: 'o' in -force\nhelp: did you mean `--force`?\n"],
     [
-      ['source', 'create', 'x'],
-      'Error: the command "source" is not supported: images of source code are not made; an artifact tool such as oras makes them\n',
+      ['mkcw', 'x', 'y'],
+      'Error: the command "mkcw" is not supported: images for confidential virtual machines are not made\n',
     ],
     [
       ['manifest', 'crate', 'x'],
