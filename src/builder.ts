@@ -1,11 +1,12 @@
 /**
  * The façade of the library: `openBuilder` opens a store and gives the verbs. The command line is one user of it.
  */
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { TargetList, TargetOutline } from './build/check.ts';
 import type { CachePruneOptions, CacheSummary, PrunedCaches } from './container/cache-store.ts';
 import { editContainer, renameContainer, requireContainer } from './container/container-store.ts';
-import { type Engine, openEngine } from './container/engine.ts';
+import { type Engine, type Environment, openEngine } from './container/engine.ts';
 import type { LayerInsightOptions } from './container/layer-insight.ts';
 import type { CreateListOptions } from './container/list-verbs.ts';
 import { requireNamespace } from './container/namespace.ts';
@@ -49,7 +50,9 @@ import { firstError } from './report/first-error.ts';
 import type { Digest } from './spec/digest.ts';
 import type { ImageIndex } from './spec/manifest.ts';
 import type { ExitStatus } from './spec/process-spec.ts';
+import { configuredStore } from './store/configured-store.ts';
 import { defaultStoreRoots } from './store/store-paths.ts';
+import { findConfigFiles } from './sys/config-files.ts';
 import { callerUid } from './sys/host.ts';
 
 /** The verbs. Containers are named by name or id (or an unambiguous beginning of it), images by name, id or digest. */
@@ -166,13 +169,18 @@ export interface ListChange {
  * @throws `sys.not-permitted` when the store cannot be written, `driver.unavailable`
  */
 export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
-  const env = o.env ?? process.env;
-  const uid = callerUid(env);
-  const defaults = defaultStoreRoots(env, uid);
+  const caller = o.env ?? process.env;
+  const uid = callerUid(caller);
+  const env = await configuredEnvironment(caller, uid);
+  const configured = await configuredStore(env, uid);
+  // Who names one of the two means a store of its own.
+  const isNamed = o.root !== undefined || o.runroot !== undefined;
+  const places = isNamed ? defaultStoreRoots(env, uid) : configured;
   const engine = await openEngine({
-    root: resolve(o.root ?? defaults.root),
-    runroot: resolve(o.runroot ?? defaults.runroot),
+    root: resolve(o.root ?? places.root),
+    runroot: resolve(o.runroot ?? places.runroot),
     driver: o.driver,
+    newStoreDriver: configured.driver,
     emit: o.emit ?? silent,
     env,
     cwd: o.cwd ?? process.cwd(),
@@ -182,6 +190,7 @@ export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
     registriesConfDir: o.registriesConfDir,
     shortNameAliasConf: o.shortNameAliasConf,
     signaturePolicy: o.signaturePolicy === undefined ? undefined : resolve(o.cwd ?? process.cwd(), o.signaturePolicy),
+    defaultMountsFile: o.defaultMountsFile,
   });
   return tellingFirst(builderOn(engine));
 }
@@ -197,6 +206,15 @@ function tellingFirst(builder: Builder): Builder {
     return [name, call];
   });
   return { ...builder, ...(Object.fromEntries(told) as Partial<Builder>) };
+}
+
+/** The caller's variables, and below them those that containers.conf sets for programs. */
+async function configuredEnvironment(env: Environment, uid: number): Promise<Environment> {
+  const files = findConfigFiles('containers.conf', { env, uid }).filter((path) => existsSync(path));
+  // The file is long on many machines and hardly ever says this.
+  if (!files.some((path) => /^\s*env\s*=/m.test(readFileSync(path, 'utf8')))) return env;
+  const { loadContainersConf } = await import('./run/containers-conf.ts');
+  return { ...loadContainersConf(env, uid).env, ...env };
 }
 
 function builderOn(engine: Engine): Builder {

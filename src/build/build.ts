@@ -6,6 +6,7 @@ import { emitCopies, emitTransfer } from '../container/commit.ts';
 import type { Engine } from '../container/engine.ts';
 import { imageTimes, nowNanoseconds } from '../container/image-times.ts';
 import { isStored } from '../container/layer-bytes.ts';
+import { withMachineDefaults } from '../container/machine-defaults.ts';
 import { extendList, findList, listEntry } from '../container/manifest-list.ts';
 import type { StoredPredicates } from '../container/predicates.ts';
 import { isRemoteName, sendImage } from '../container/push.ts';
@@ -53,7 +54,8 @@ import { StepJournal } from './step-journal.ts';
  * @throws `dockerfile.*` with a place in the file, `context.invalid`, `step.failed` with `facts.exitCode`,
  *   `platform.not-runnable`, `manifest.not-a-list`, the errors of pulling, copying, committing and sending
  */
-export async function build(engine: Engine, o: BuildOptions): Promise<BuildResult> {
+export async function build(engine: Engine, asked: BuildOptions): Promise<BuildResult> {
+  const o = { ...asked, run: withMachineDefaults(engine, asked.run) };
   let places = (o.cacheFrom ?? []).map((text) => parseCacheFrom(text, engine.cwd));
   const cacheTo = (o.cacheTo ?? []).map((text) => parseCacheTo(text, engine.cwd));
   if (o.layers !== true && places.length + cacheTo.length > 0) {
@@ -171,7 +173,7 @@ async function fetchLayers(engine: Engine, { result }: PlatformBuild): Promise<v
 
 /** What `build` would do with the same options, and why, for each platform. Nothing is run; the store stays as it is. */
 export async function explainBuild(engine: Engine, o: BuildOptions): Promise<readonly BuildExplanation[]> {
-  const options = { ...o, layers: true };
+  const options = { ...o, run: withMachineDefaults(engine, o.run), layers: true };
   const input = await readInput(engine, options);
   await using stack = new CleanupStack();
   const places = (o.cacheFrom ?? []).map((text) => parseCacheFrom(text, engine.cwd));

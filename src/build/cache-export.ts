@@ -5,7 +5,7 @@
 import type { Engine } from '../container/engine.ts';
 import { isStored } from '../container/layer-bytes.ts';
 import { sendImage } from '../container/push.ts';
-import { registriesConf } from '../container/short-names.ts';
+import { registryAccess } from '../container/short-names.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
 import { writeImage } from '../container/write-image.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
@@ -56,7 +56,7 @@ async function sendSteps(
   const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs } = o;
   await using place = await openTransport('docker', name, 'write', {
     registry: { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, env: engine.env },
-    registriesConf: registriesConf(engine),
+    registriesConf: registryAccess(engine),
     signal: engine.signal,
   });
   for (const step of steps) {

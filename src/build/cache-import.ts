@@ -5,7 +5,7 @@
 import { decompress } from '../archive/compression.ts';
 import { verified } from '../archive/verify.ts';
 import type { Engine, RemoteLayers } from '../container/engine.ts';
-import { registriesConf } from '../container/short-names.ts';
+import { registryAccess } from '../container/short-names.ts';
 import { admitFromPlace } from '../container/trust.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
 import type { Admit } from '../image/admission.ts';
@@ -124,7 +124,7 @@ export class CacheImport implements RemoteLayers, AsyncDisposable {
     const { env, signal } = this.#engine;
     const target = await openTransport(transport, place.name, 'read', {
       registry: { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, env },
-      registriesConf: registriesConf(this.#engine),
+      registriesConf: registryAccess(this.#engine),
       signal,
     });
     return this.#cleanup.use(target);

@@ -170,6 +170,9 @@ function mountInput(mount: StepMount, i: number): StepInput[] {
 function defaultInputs(d: RunDefaults): StepInput[] {
   const flags: Readonly<Record<string, unknown>> = {
     '--network': d.network,
+    default_capabilities: d.baseCapabilities,
+    base_hosts_file: d.baseHosts,
+    host_containers_internal_ip: d.hostAddress,
     '--cap-add': d.addCapabilities,
     '--cap-drop': d.dropCapabilities,
     '--add-host': d.addHosts,

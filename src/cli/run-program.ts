@@ -157,6 +157,7 @@ export function storeOptions({ command, flags, env, cwd, signal }: CommandContex
   // A flag of the commands that move images, but there is one policy for all that a command does.
   const hasPolicy = command.options.some(({ name }) => name === 'signature-policy');
   const signaturePolicy = hasPolicy ? flags.string('signature-policy') : undefined;
+  const defaultMountsFile = flags.string('default-mounts-file');
   if (driver !== undefined && driver !== 'overlay' && driver !== 'vfs') {
     throw new UsageError(`storage driver "${driver}" is not supported: overlay and vfs are`, {
       code: 'usage.unsupported',
@@ -173,6 +174,7 @@ export function storeOptions({ command, flags, env, cwd, signal }: CommandContex
     ...(registriesConfDir === undefined ? {} : { registriesConfDir }),
     ...(shortNameAliasConf === undefined ? {} : { shortNameAliasConf }),
     ...(signaturePolicy === undefined ? {} : { signaturePolicy }),
+    ...(defaultMountsFile === undefined ? {} : { defaultMountsFile }),
   };
 }
 

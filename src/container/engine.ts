@@ -27,6 +27,8 @@ export interface Engine extends AsyncDisposable {
   readonly shortNameAliasConf: string | undefined;
   /** Absolute path; undefined for the machine's. */
   readonly signaturePolicy: string | undefined;
+  /** File that lists what every process is shown; the usual ones unless told. */
+  readonly defaultMountsFile: string | undefined;
   /** Of a build that imports a cache. */
   readonly remoteLayers?: RemoteLayers;
 }
@@ -43,6 +45,8 @@ export interface EngineOptions extends Omit<Engine, 'store' | 'snapshots' | type
   readonly runroot: string;
   /** Default: the one the store was made with; for a new store the best that works there. */
   readonly driver?: StorageDriver | undefined;
+  /** For a new store, in the place of the best that works there. */
+  readonly newStoreDriver?: StorageDriver | undefined;
 }
 
 export type StorageDriver = Snapshotter['driver'];
@@ -69,7 +73,7 @@ async function sweepActive(snapshots: Snapshotter, paths: StorePaths): Promise<v
 /** @throws `sys.not-permitted`, `driver.unavailable`, `store.format` */
 export async function openEngine(o: EngineOptions): Promise<Engine> {
   const store = await openStore<WorkingContainer, StepResult>(o.root, o.runroot);
-  const driver = o.driver ?? rememberedDriver(store.paths);
+  const driver = o.driver ?? rememberedDriver(store.paths, o.newStoreDriver);
   const snapshots = await openSnapshotter(driver, join(store.paths.rootfs, driver));
   await sweepActive(snapshots, store.paths);
   return {
@@ -84,6 +88,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
     registriesConfDir: o.registriesConfDir,
     shortNameAliasConf: o.shortNameAliasConf,
     signaturePolicy: o.signaturePolicy,
+    defaultMountsFile: o.defaultMountsFile,
     async [Symbol.asyncDispose]() {
       store[Symbol.dispose]();
     },
@@ -91,11 +96,11 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
 }
 
 /** A store keeps the driver its first user got, so that the probe runs once and containers stay where they are. */
-function rememberedDriver(paths: StorePaths): StorageDriver {
+function rememberedDriver(paths: StorePaths, wanted: StorageDriver | undefined): StorageDriver {
   const file = join(paths.base, 'driver.json');
   const known = readJsonFile(file) as { readonly driver?: unknown } | undefined;
   if (known?.driver === 'overlay' || known?.driver === 'vfs') return known.driver;
-  const { driver } = chooseDriver(join(paths.rootfs, 'probe'));
+  const driver = wanted ?? chooseDriver(join(paths.rootfs, 'probe')).driver;
   rmSync(join(paths.rootfs, 'probe'), { recursive: true, force: true });
   writeAtomic(file, JSON.stringify({ driver }), { durable: false });
   return driver;

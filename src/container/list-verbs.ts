@@ -15,7 +15,7 @@ import type { Engine } from './engine.ts';
 import { findImage, requireImage } from './local-image.ts';
 import { localTarget } from './local-target.ts';
 import { changeList, findList, listEntry, readList } from './manifest-list.ts';
-import { newImageName, registriesConf } from './short-names.ts';
+import { newImageName, registryAccess } from './short-names.ts';
 import { admitFromPlace } from './trust.ts';
 import type { ArtifactOptions, ListEntryOptions, RegistryOptions } from './verb-options.ts';
 
@@ -196,7 +196,7 @@ function openPlace(engine: Engine, image: string, o: RegistryOptions) {
   const { transport, location } = parseImageName(image);
   return openTransport(transport ?? 'docker', location, 'read', {
     registry: { ...o, env: engine.env },
-    registriesConf: registriesConf(engine),
+    registriesConf: registryAccess(engine),
     signal: engine.signal,
   });
 }

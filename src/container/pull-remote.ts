@@ -18,9 +18,10 @@ import type { ImageRecord } from '../store/image-table.ts';
 import type { Engine } from './engine.ts';
 import { nowNanoseconds } from './image-times.ts';
 import { localTarget } from './local-target.ts';
+import { containersConf } from './machine-defaults.ts';
 import type { PulledImage } from './pull.ts';
 import { type FailedPull, pullFailure } from './pull-failure.ts';
-import { newImageName, registriesConf } from './short-names.ts';
+import { newImageName, registriesConf, registryAccess } from './short-names.ts';
 import { admitFromPlace, admitFromRegistry } from './trust.ts';
 import type { PullOptions } from './verb-options.ts';
 
@@ -118,12 +119,15 @@ async function withRepository<R>(
   o: PullOptions,
   act: (repository: Repository) => Promise<R>,
 ): Promise<R> {
+  const { credentialHelpers, retry } = registryAccess(engine);
   await using repository = openRepository(source.reference, {
     ...o,
+    retries: o.retries ?? retry?.retries,
+    retryDelayMs: o.retryDelayMs ?? retry?.delayMs,
     // A login given by hand is for the registry that was named.
     ...(source.isMirror ? { creds: undefined } : {}),
     tlsVerify: o.tlsVerify ?? !source.insecure,
-    credentialHelpers: registriesConf(engine).credentialHelpers,
+    credentialHelpers,
     env: engine.env,
     signal: engine.signal,
   });
@@ -157,6 +161,7 @@ function pullReference(
       {
         platforms: [o.platform ?? hostPlatform()],
         admit: admitFromRegistry(engine, name, source.reference, repository, o),
+        concurrency: containersConf(engine).parallelCopies,
         emit: engine.emit,
         signal: engine.signal,
       },
@@ -191,7 +196,7 @@ function openPlace(engine: Engine, image: string, o: PullOptions): Promise<OpenT
   const { transport, location } = parseImageName(image);
   return openTransport(transport!, location, 'read', {
     registry: { ...o, env: engine.env },
-    registriesConf: registriesConf(engine),
+    registriesConf: registryAccess(engine),
     signal: engine.signal,
   });
 }
@@ -209,6 +214,7 @@ async function pullFromPlace(
   const { transport, location } = parseImageName(image);
   await copyImage(place, wanted, target, names[0] ?? '', {
     platforms: [o.platform ?? hostPlatform()],
+    concurrency: containersConf(engine).parallelCopies,
     admit: admitFromPlace(engine, transport!, location, place),
     emit: engine.emit,
     signal: engine.signal,

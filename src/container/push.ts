@@ -4,17 +4,19 @@ import type { CopyOptions, TransformLayer } from '../image/copy-options.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
 import type { OpenTarget } from '../image/transport/transport.ts';
 import { BuilderError } from '../report/builder-error.ts';
+import type { ContainersConf } from '../run/containers-conf.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { parseImageName, type TransportName } from '../spec/image-name.ts';
 import { type Compression, type ImageFormat, isIndex, MEDIA } from '../spec/media-type.ts';
 import type { Engine } from './engine.ts';
 import { requireImage, spokenName } from './local-image.ts';
 import { localTarget } from './local-target.ts';
+import { containersConf } from './machine-defaults.ts';
 import { OutgoingLayers } from './outgoing-layer.ts';
 import { type StoredPredicates, storedPredicates } from './predicates.ts';
 import { attestedParts, nameAttested, type SentImage, takesAttestations } from './send-attestations.ts';
 import { requireVariantFormat, sendVariants } from './send-variants.ts';
-import { registriesConf } from './short-names.ts';
+import { registryAccess } from './short-names.ts';
 import { signaturePolicy } from './trust.ts';
 import type { PushOptions } from './verb-options.ts';
 
@@ -77,7 +79,7 @@ export async function sendImage(
       retryDelayMs: o.retryDelayMs,
       env: engine.env,
     },
-    registriesConf: registriesConf(engine),
+    registriesConf: registryAccess(engine),
     signal: engine.signal,
   });
   signaturePolicy(engine);
@@ -115,6 +117,19 @@ export async function sendImage(
   return await nameAttested(engine, place, sent, { names, annotations: attested.annotations, signal: engine.signal });
 }
 
+function wantedAsIs(usual: Compression | 'as-is'): Compression | undefined {
+  return usual === 'as-is' ? undefined : usual;
+}
+
+function retryOf(conf: ContainersConf, o: PushOptions): Pick<CopyOptions, 'retries' | 'retryDelayMs'> {
+  const retries = o.retries ?? conf.retries;
+  const retryDelayMs = o.retryDelayMs ?? conf.retryDelayMs;
+  return {
+    ...(retries === undefined ? {} : { retries }),
+    ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
+  };
+}
+
 /** @param compression in the place of what the push asks for: layers are compressed again, in OCI's format */
 function copyOptions(
   engine: Engine,
@@ -126,10 +141,14 @@ function copyOptions(
   compression: Compression | undefined,
 ): CopyOptions {
   const usual = USUAL_COMPRESSION[transport];
-  const wanted = compression ?? o.compression ?? (usual === 'as-is' ? undefined : usual);
+  const conf = containersConf(engine);
+  const isDocker = (o.format ?? place.requiredFormat ?? formatOfManifest(manifest)) === 'docker';
+  // Docker's format has no zstd, and a file about the whole machine must not end a push.
+  const configured = isDocker ? undefined : conf.compressionFormat;
+  const wanted = compression ?? o.compression ?? (usual === 'gzip' ? (configured ?? usual) : wantedAsIs(usual));
   const isVaried = (o.addCompression ?? []).length > 0;
   const format = isVaried ? 'oci' : (o.format ?? place.requiredFormat);
-  const { compressionLevel } = o;
+  const compressionLevel = o.compressionLevel ?? conf.compressionLevel;
   const transformLayer: TransformLayer = (layer) =>
     outgoing.form(layer, {
       wanted: wanted!,
@@ -147,8 +166,8 @@ function copyOptions(
     ...(wanted === undefined ? {} : { transformLayer }),
     emit: engine.emit,
     signal: engine.signal,
-    ...(o.retries === undefined ? {} : { retries: o.retries }),
-    ...(o.retryDelayMs === undefined ? {} : { retryDelayMs: o.retryDelayMs }),
+    concurrency: conf.parallelCopies,
+    ...retryOf(conf, o),
   };
 }
 

@@ -36,7 +36,9 @@ import type {
 import { VERSION } from '../spec/version.ts';
 import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
+import { openDefaultMounts } from './default-mounts.ts';
 import type { Engine } from './engine.ts';
+import { baseHostsOf, hostNames, isHostName, sysctlsFor } from './run-settings.ts';
 import { parseVolume } from './run-volume.ts';
 import type { RunDefaults } from './working-container.ts';
 
@@ -75,6 +77,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
   const { executor } = await chooseExecutor({
     isolation: defaults.isolation,
     runtime: defaults.runtime,
+    ...(defaults.runtimePaths === undefined ? {} : { runtimePaths: defaults.runtimePaths }),
     ...(defaults.runtimeFlags === undefined ? {} : { runtimeFlags: defaults.runtimeFlags }),
     noPivot: defaults.noPivot,
     cgroupManager: defaults.cgroupManager,
@@ -89,14 +92,17 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
   });
   const identity = r.identity ?? { id: randomBytes(32).toString('hex'), name: '', image: '', imageId: '' };
   const namespaces = sharedNamespaces(defaults.namespaces ?? {});
-  const hostname = namespaces.uts === 'host' ? hostName() : (r.hostname ?? identity.id.slice(0, 12));
+  const usual =
+    defaults.nameAsHostname === true && isHostName(identity.name) ? identity.name : identity.id.slice(0, 12);
+  const hostname = namespaces.uts === 'host' ? hostName() : (r.hostname ?? usual);
   const user = resolveUser(r.rootPath, r.user);
   const groups = resolveGroups(r.rootPath, defaults.addGroups ?? []);
   makeWorkingDirectory(r.rootPath, r.cwd, user);
   using files = makeBindFiles({
     ...network.files,
     hostname,
-    addHosts,
+    addHosts: [...addHosts, ...hostNames(defaults.hostAddress)],
+    ...(defaults.baseHosts === undefined ? {} : { baseHosts: baseHostsOf(defaults.baseHosts, r.rootPath) }),
     noHosts: defaults.noHosts === true,
     noHostname: defaults.noHostname === true,
     ...(defaults.dns === undefined ? {} : { dnsServers: defaults.dns }),
@@ -106,6 +112,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     volumes: r.volumes ?? [],
     temporary: engine.store.scratch.path,
   });
+  using defaultMounts = openDefaultMounts(engine);
   const security = securityOptions(defaults.securityOptions ?? []);
   const [paths, names] = partition(defaults.devices ?? [], (device) => device.startsWith('/'));
   const edits = mergeEdits(await namedDevices(names, defaults.cdiDirectories ?? CDI_DIRECTORIES), r.deviceEdits);
@@ -125,12 +132,17 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     hostname,
     mounts: [
       ...files.mounts,
+      ...defaultMounts.mounts,
       ...edits.mounts,
       ...r.mounts,
       ...(defaults.volumes ?? []).map((volume) => parseVolume(volume, engine.cwd)),
     ],
     network: network.process,
-    capabilities: adjustCapabilities(defaults.addCapabilities ?? [], defaults.dropCapabilities ?? []),
+    capabilities: adjustCapabilities(
+      defaults.addCapabilities ?? [],
+      defaults.dropCapabilities ?? [],
+      defaults.baseCapabilities,
+    ),
     limits: defaults.limits ?? defaultLimits(),
     noNewPrivileges: security.noNewPrivileges,
     ...(security.seccomp === undefined ? {} : { seccomp: security.seccomp }),
@@ -139,6 +151,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     shmSizeBytes: defaults.shmSizeBytes ?? DEFAULT_SHM_BYTES,
     devices: [...paths.map(parseDevice), ...edits.devices],
     namespaces,
+    ...(defaults.sysctls === undefined ? {} : { sysctls: sysctlsFor(defaults.sysctls, network.process) }),
     ...(groups.keep ? { keepGroups: true } : {}),
     ...(defaults.resources === undefined ? {} : { resources: defaults.resources }),
   };
@@ -170,6 +183,7 @@ export async function prepareRuns(engine: Engine, defaults: RunDefaults): Promis
     const { executor } = await chooseExecutor({
       isolation: defaults.isolation,
       runtime: defaults.runtime,
+      ...(defaults.runtimePaths === undefined ? {} : { runtimePaths: defaults.runtimePaths }),
       env: engine.env,
     });
     if (executor.isolation === 'chroot') warmLaunchPad();

@@ -11,6 +11,7 @@ import { findContainer, requireContainer } from './container-store.ts';
 import type { Engine, Environment } from './engine.ts';
 import { nowNanoseconds } from './image-times.ts';
 import { loadImage } from './local-image.ts';
+import { withMachineDefaults } from './machine-defaults.ts';
 import { openRootfs } from './mount-container.ts';
 import { pullImage } from './pull.ts';
 import { stageMounts } from './run-mounts.ts';
@@ -33,7 +34,7 @@ export async function run(
   const { id } = requireContainer(engine, nameOrId);
   using _ = await engine.store.containers.lock(id, { signal: engine.signal });
   const container = requireContainer(engine, id);
-  const defaults = mergeDefaults(container.run, o);
+  const defaults = withMachineDefaults(engine, mergeDefaults(container.run, o));
   const prepared = prepareRuns(engine, defaults);
   await using rootfs = await openRootfs(engine, container);
   await prepared;

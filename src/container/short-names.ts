@@ -3,6 +3,7 @@ import { resolveShortName } from '../registry/image-source.ts';
 import { loadRegistriesConf, type RegistriesConf } from '../registry/registries-conf.ts';
 import { formatReference, localReference, parseReference, qualify, withDefaultTag } from '../spec/reference.ts';
 import type { Engine } from './engine.ts';
+import { containersConf } from './machine-defaults.ts';
 
 const loaded = new WeakMap<Engine, RegistriesConf>();
 
@@ -20,6 +21,16 @@ export function registriesConf(engine: Engine): RegistriesConf {
     loaded.set(engine, conf);
   }
   return conf;
+}
+
+/** The same for who is about to speak to registries, with what containers.conf says of trying again. */
+export function registryAccess(engine: Engine): RegistriesConf {
+  const { retries, retryDelayMs } = containersConf(engine);
+  const retry = {
+    ...(retries === undefined ? {} : { retries }),
+    ...(retryDelayMs === undefined ? {} : { delayMs: retryDelayMs }),
+  };
+  return { ...registriesConf(engine), retry };
 }
 
 /**

@@ -24,6 +24,8 @@ export interface BuilderOptions extends Cancellable {
   readonly shortNameAliasConf?: string;
   /** policy.json instead of the machine's; a relative path starts at `cwd`. */
   readonly signaturePolicy?: string;
+  /** File in the form of mounts.conf, instead of the machine's. */
+  readonly defaultMountsFile?: string;
 }
 
 /** How to talk to registries. */

@@ -41,6 +41,18 @@ export interface RunDefaults {
   readonly cgroupManager?: 'cgroupfs' | 'systemd';
   /** Directories of hooks for OCI runtimes. */
   readonly hooksDirectories?: readonly string[];
+  /** Where the runtime of that name may be; the first that exists. */
+  readonly runtimePaths?: readonly string[];
+  /** What capabilities are added to and dropped from; the usual set unless told. Without CAP_. */
+  readonly baseCapabilities?: readonly string[];
+  /** `name=value` of settings the kernel keeps for each namespace; OCI runtimes only. */
+  readonly sysctls?: readonly string[];
+  /** What /etc/hosts begins with: a path, `image`, or `none`; the host's own unless told. */
+  readonly baseHosts?: string;
+  /** Address of the host for `host.containers.internal`. */
+  readonly hostAddress?: string;
+  /** The host name is the container's name instead of its id. */
+  readonly nameAsHostname?: boolean;
   /** Exchange the root without pivot_root(2), for hosts whose own root is a ramdisk. */
   readonly noPivot?: boolean;
 }

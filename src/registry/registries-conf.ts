@@ -45,6 +45,8 @@ export interface RegistriesConf {
   readonly registries: readonly RegistryEntry[];
   /** Names of helper programs, `containers-auth.json` standing for the files of logins. */
   readonly credentialHelpers: readonly string[];
+  /** Of containers.conf: how often a transfer is tried again, and after how long. */
+  readonly retry?: { readonly retries?: number; readonly delayMs?: number };
   /** Registries the environment allows, forbids, or takes for insecure. */
   readonly sources?: RegistrySources;
 }

@@ -35,10 +35,14 @@ export function capabilityName(text: string): string {
   throw new BuilderError('usage.invalid', `unknown capability ${JSON.stringify(text)}`);
 }
 
-/** The default set with some added and dropped; `all` stands for every one, additions win over a dropped `all`. */
-export function adjustCapabilities(add: readonly string[], drop: readonly string[]): readonly string[] {
+/** The default set, or another, with some added and dropped; `all` stands for every one, additions win over a dropped `all`. */
+export function adjustCapabilities(
+  add: readonly string[],
+  drop: readonly string[],
+  usual: readonly string[] = DEFAULT_CAPABILITIES,
+): readonly string[] {
   const isAll = (text: string): boolean => text.toUpperCase() === 'ALL';
-  const base = add.some(isAll) ? ALL_CAPABILITIES : drop.some(isAll) ? [] : DEFAULT_CAPABILITIES;
+  const base = add.some(isAll) ? ALL_CAPABILITIES : drop.some(isAll) ? [] : usual;
   const set = new Set(base);
   for (const text of add) if (!isAll(text)) set.add(capabilityName(text));
   for (const text of drop) if (!isAll(text)) set.delete(capabilityName(text));

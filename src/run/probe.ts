@@ -33,6 +33,8 @@ export interface ExecutorRequest {
   readonly isolation?: string | undefined;
   /** Path or name of a runtime; wins over BUILDAH_RUNTIME. */
   readonly runtime?: string | undefined;
+  /** Where a runtime of that name may be; without any it is looked for. */
+  readonly runtimePaths?: readonly string[];
   readonly runtimeFlags?: readonly string[];
   readonly noPivot?: boolean | undefined;
   readonly cgroupManager?: CgroupManager | undefined;
@@ -72,7 +74,7 @@ export async function chooseExecutor(request: ExecutorRequest): Promise<ChosenEx
   const own = currentNamespace().isInitial ? 'oci' : 'rootless';
   if (wanted !== 'chroot') {
     // Outside a user namespace "rootless" can only mean what root gets anyway, inside one "oci" the reverse.
-    for (const path of runtimePaths(runtime)) {
+    for (const path of runtimePaths(runtime, request.runtimePaths)) {
       const reason = await runtimeProblem(own, path, options);
       if (reason === undefined) {
         const why = wanted === undefined ? `${path} works here` : `asked for, and ${path} works here`;
@@ -131,8 +133,10 @@ function unavailable(wanted: Isolation | undefined, rejected: ChosenExecutor['re
   );
 }
 
-function runtimePaths(named: string | undefined): string[] {
+function runtimePaths(named: string | undefined, places: readonly string[] = []): string[] {
   if (named !== undefined && named !== '') {
+    const known = places.find(isExecutable);
+    if (known !== undefined) return [known];
     const path = named.includes('/') ? named : findProgram(named);
     return path === undefined || !isExecutable(path) ? [] : [path];
   }

@@ -65,6 +65,7 @@ export function runtimeSpec(process: ProcessSpec, on: RuntimeConditions): object
     ...hooksOf(process),
     linux: {
       namespaces: namespaces(process, on),
+      ...(process.sysctls === undefined ? {} : { sysctl: process.sysctls }),
       maskedPaths: maskedPaths(process).filter((path) => !path.includes('*')),
       readonlyPaths: readOnlyPaths(process),
       ...(on.seccomp === undefined ? {} : { seccomp: on.seccomp }),

@@ -90,6 +90,8 @@ export interface ProcessSpec {
   /** Programs of the host that prepare the container; only OCI runtimes run them. */
   readonly hooks?: readonly ProcessHook[];
   readonly namespaces?: SharedNamespaces;
+  /** Settings the kernel keeps for each namespace; only OCI runtimes make them. */
+  readonly sysctls?: Readonly<Record<string, string>>;
   readonly resources?: ProcessResources;
   /** Groups of the caller stay; only crun can leave them. */
   readonly keepGroups?: boolean;

@@ -20,6 +20,11 @@ export interface ConfigSearch {
   readonly system?: readonly string[];
 }
 
+const VARIABLES = {
+  'containers.conf': 'CONTAINERS_CONF',
+  'registries.conf': 'CONTAINERS_REGISTRIES_CONF',
+  'storage.conf': 'CONTAINERS_STORAGE_CONF',
+} as const;
 const SYSTEM = ['/etc/containers', '/usr/share/containers'];
 
 /**
@@ -27,9 +32,9 @@ const SYSTEM = ['/etc/containers', '/usr/share/containers'];
  * they exist or not.
  * @param name `containers.conf`; its variables are `CONTAINERS_CONF` and `CONTAINERS_CONF_OVERRIDE`
  */
-export function findConfigFiles(name: 'containers.conf' | 'registries.conf', o: ConfigSearch): readonly string[] {
+export function findConfigFiles(name: keyof typeof VARIABLES, o: ConfigSearch): readonly string[] {
   const { env } = o;
-  const variable = name === 'containers.conf' ? 'CONTAINERS_CONF' : 'CONTAINERS_REGISTRIES_CONF';
+  const variable = VARIABLES[name];
   const config = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
   const { system = SYSTEM } = o;
   const named = o.path ?? env[variable] ?? '';

@@ -25,7 +25,7 @@ export const GLOBAL_FLAGS = [
     tier: 'P2',
     choices: ['cgroupfs', 'systemd'],
   }),
-  ...refused('nothing is mounted that no flag asks for', '--default-mounts-file str'),
+  option('--default-mounts-file str FILE', 'another mounts.conf', { tier: 'P2', hidden: true, complete: 'file' }),
   ...refused('images and containers share one store', '--imagestore str'),
   ...refused('containers are always kept below --root', '--transient-store bool'),
   ...NO_ID_MAPS,

@@ -31,8 +31,14 @@ export function openRegistryImage(
   const conf = o.registriesConf ?? loadRegistriesConf({ env: o.registry?.env });
   const sources = access === 'read' ? pullSources(ref, conf) : [pushDestination(ref, conf)];
   const signal = o.registry?.signal ?? o.signal;
-  const { credentialHelpers } = conf;
-  return new RegistryImage(withDefaultTag(ref), sources, { credentialHelpers, ...o.registry, signal });
+  const { credentialHelpers, retry } = conf;
+  return new RegistryImage(withDefaultTag(ref), sources, {
+    credentialHelpers,
+    ...o.registry,
+    retries: o.registry?.retries ?? retry?.retries,
+    retryDelayMs: o.registry?.retryDelayMs ?? retry?.delayMs,
+    signal,
+  });
 }
 
 export class RegistryImage implements OpenTarget, MountsBlobs, HoldsSignatures {

@@ -1,0 +1,86 @@
+/**
+ * storage.conf: where the machine's images are to be kept. Slipway's store is its own, so it goes into a directory of its
+ * own below the places named there, and only their drivers that exist here count.
+ * @see containers-storage.conf(5)
+ */
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { BuilderError } from '../report/builder-error.ts';
+import { readToml, type TomlTable } from '../spec/toml-table.ts';
+import { findConfigFiles } from '../sys/config-files.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Absent members set nothing. */
+export interface StorageConf {
+  readonly root?: string;
+  readonly runroot?: string;
+  readonly driver?: 'overlay' | 'vfs';
+}
+
+const WHAT = 'storage configuration';
+/** What the files of every distribution say: it is no wish. */
+const USUAL = ['/var/lib/containers/storage', '/run/containers/storage', '/var/run/containers/storage'];
+const DRIVERS = ['overlay', 'overlay2', 'vfs', 'btrfs', 'zfs', 'aufs', 'devicemapper'] as const;
+
+/** Reads the files of this machine and user. @throws `usage.invalid` naming file, line and key */
+export function loadStorageConf(env: Environment, uid: number): StorageConf {
+  const config = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
+  let conf: StorageConf = {};
+  for (const path of findConfigFiles('storage.conf', { env, uid })) {
+    const isOwn = uid === 0 || path.startsWith(`${config}/`) || path === env['CONTAINERS_STORAGE_CONF'];
+    conf = { ...conf, ...parseStorageConf(textOf(path), path, { env, uid, isOwn }) };
+  }
+  return conf;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : 'it cannot be read';
+    throw new BuilderError('usage.invalid', `the ${WHAT} ${path} cannot be used: ${why}`, { cause });
+  }
+}
+
+/** What one file says. `isOwn`: its places are meant for this user, and not for root. */
+export function parseStorageConf(
+  text: string,
+  file: string,
+  o: { readonly env: Environment; readonly uid: number; readonly isOwn: boolean },
+): StorageConf {
+  const t = readToml(text, file, WHAT).table('storage');
+  const graphroot = place(t, 'graphroot', o);
+  const runroot = place(t, 'runroot', o);
+  const rootless = o.uid === 0 ? undefined : place(t, 'rootless_storage_path', o);
+  const root = rootless ?? (o.isOwn ? graphroot : undefined);
+  const driver = driverOf(t);
+  return {
+    ...(root === undefined ? {} : { root }),
+    ...(runroot === undefined || !o.isOwn ? {} : { runroot }),
+    ...(driver === undefined ? {} : { driver }),
+  };
+}
+
+function place(t: TomlTable, key: string, o: { readonly env: Environment; readonly uid: number }): string | undefined {
+  const text = t.string(key);
+  if (text === undefined || text === '') return undefined;
+  const home = o.env['HOME'] || homedir();
+  const values: Readonly<Record<string, string>> = { HOME: home, UID: String(o.uid), USER: o.env['USER'] ?? '' };
+  const path = text.replace(/\$\{?(\w+)\}?/g, (whole, name: string) => values[name] ?? o.env[name] ?? whole);
+  if (!path.startsWith('/')) return t.fail(key, 'expected an absolute path');
+  const usual = [...USUAL, join(home, '.local/share/containers/storage')];
+  return usual.includes(path.replace(/\/+$/, '')) ? undefined : join(path, 'slipway');
+}
+
+/** The driver, or the first of a list of wishes, that exists here. */
+function driverOf(t: TomlTable): StorageConf['driver'] {
+  const known = (name: string): StorageConf['driver'] =>
+    name === 'vfs' ? 'vfs' : name.startsWith('overlay') ? 'overlay' : undefined;
+  const driver = t.oneOf('driver', DRIVERS);
+  if (driver !== undefined) return known(driver);
+  const first = (t.strings('driver_priority') ?? []).map(known).find((name) => name !== undefined);
+  // Overlay is tried first anyway, and where it does not work the next wish counts.
+  return first === 'vfs' ? 'vfs' : undefined;
+}
