@@ -62,6 +62,7 @@ export {
   type TargetOutline,
 } from './dockerfile-queries.ts';
 export { type HostCheck, type HostReport, hostReport } from './host-report.ts';
+export type { EncryptionOptions } from './image/crypt/layer-crypt.ts';
 export type { HistoryStep } from './image/image-history.ts';
 export {
   addSource,

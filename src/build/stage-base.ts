@@ -93,7 +93,7 @@ export class StageBases {
 
   /** For images that a stage stands on or reads from. */
   pullOptions(stage: Stage): PullOptions {
-    const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, pull } = this.#o;
+    const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, pull, decryptionKeys } = this.#o;
     const wanted = this.#wantedPlatform(stage);
     return {
       ...(tlsVerify === undefined ? {} : { tlsVerify }),
@@ -103,6 +103,7 @@ export class StageBases {
       ...(retries === undefined ? {} : { retries }),
       ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
       ...(wanted === undefined ? {} : { platform: wanted }),
+      ...(decryptionKeys === undefined ? {} : { decryptionKeys }),
       policy: pull ?? ('missing' as const),
     };
   }

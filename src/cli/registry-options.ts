@@ -1,6 +1,6 @@
 /** From flags to the library's registry, platform and pull options. */
 import { access } from 'node:fs/promises';
-import type { Platform, PullPolicy, RegistryOptions } from '../index.ts';
+import type { EncryptionOptions, Platform, PullPolicy, RegistryOptions } from '../index.ts';
 import type { CommandContext } from './command.ts';
 import { parseDuration } from './duration.ts';
 import { promptSecret } from './prompt.ts';
@@ -48,6 +48,22 @@ export async function tlsOptions(
     // Only an explicit value overrides what registries.conf says about the registry.
     ...(tlsVerify === undefined ? {} : { tlsVerify }),
   };
+}
+
+/** The flags of ENCRYPTION_FLAGS. */
+export function encryptionOptions({ flags }: CommandContext): EncryptionOptions {
+  const encryptionKeys = flags.strings('encryption-key');
+  const encryptLayers = flags.ints('encrypt-layer');
+  return {
+    ...(encryptionKeys === undefined ? {} : { encryptionKeys }),
+    ...(encryptLayers === undefined ? {} : { encryptLayers }),
+  };
+}
+
+/** The flags of DECRYPTION_FLAGS. */
+export function decryptionOptions({ flags }: CommandContext): { readonly decryptionKeys?: readonly string[] } {
+  const decryptionKeys = flags.strings('decryption-key');
+  return decryptionKeys === undefined ? {} : { decryptionKeys };
 }
 
 async function requireFile(path: string): Promise<void> {

@@ -1,4 +1,6 @@
 /** Turns a working container into an image. */
+import { layerEncrypter } from '../image/crypt/layer-crypt.ts';
+import { BuilderError } from '../report/builder-error.ts';
 import { diffTrees } from '../rootfs/diff-tree.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -37,6 +39,7 @@ export async function commit(
   const times = imageTimes(o);
   const sbom = parseSbomFiles(o, engine.cwd);
   const remote = image !== undefined && isRemoteName(image);
+  requireEncryptable(engine, remote, o);
   const added = (o.addFiles ?? []).map((text) => parseAddedFile(text, engine.cwd));
   if (o.manifest !== undefined) findList(engine, newImageName(o.manifest));
   const name = image === undefined || remote ? undefined : (aliasedName(engine, image) ?? newImageName(image));
@@ -71,6 +74,14 @@ export async function commit(
     name: remote ? image : name,
     stored: !remote,
   };
+}
+
+/** Before anything is made: layers in the store are never encrypted. */
+function requireEncryptable({ cwd }: Engine, isRemote: boolean, o: CommitOptions): void {
+  if (layerEncrypter(o, cwd) === undefined || isRemote) return;
+  throw new BuilderError('usage.invalid', 'cannot encrypt an image that goes into the store', {
+    hint: 'commit to docker://, oci:, oci-archive: or dir:, or encrypt when it is pushed',
+  });
 }
 
 /** The lines other builders print while they copy an image into their store, where nothing has to be copied here. */

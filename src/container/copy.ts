@@ -154,7 +154,7 @@ async function openSourceRoot(
   cleanup: CleanupStack,
 ): Promise<{ directory: RootDirectory; prefix: string }> {
   if (o.from !== undefined)
-    return { directory: cleanup.use(new RootDirectory(await openFrom(engine, o.from, cleanup))), prefix: '/' };
+    return { directory: cleanup.use(new RootDirectory(await openFrom(engine, o.from, cleanup, o))), prefix: '/' };
   if (o.contextDir !== undefined)
     return { directory: cleanup.use(new RootDirectory(resolve(engine.cwd, o.contextDir))), prefix: '/' };
   return { directory: cleanup.use(new RootDirectory('/')), prefix: engine.cwd };

@@ -1,15 +1,20 @@
 /** The local store as one side of a transfer. Layers that exist only as snapshots are written as tar while they are read. */
 import { BuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import type { DiffId } from '../spec/digest.ts';
+import type { DiffId, Digest } from '../spec/digest.ts';
 import { compressionOf } from '../spec/media-type.ts';
-import type { Bytes, Target } from '../spec/target.ts';
+import type { Bytes, Cancellable, Target } from '../spec/target.ts';
 import type { Engine } from './engine.ts';
 import { hasLayer, openContent } from './layer-bytes.ts';
 import { requireImage } from './local-image.ts';
 
+export interface LocalTarget extends Target {
+  /** For content that is made while it arrives. */
+  pushUnsized(content: Bytes, o?: Cancellable): Promise<{ readonly digest: Digest; readonly size: number }>;
+}
+
 /** A target whose `tag` calls `tagged` instead of naming anything: records are written by the verb. */
-export function localTarget(engine: Engine, tagged: (d: Descriptor, name: string) => void = () => {}): Target {
+export function localTarget(engine: Engine, tagged: (d: Descriptor, name: string) => void = () => {}): LocalTarget {
   const { blobs } = engine.store;
   return {
     async exists(d) {
@@ -18,6 +23,14 @@ export function localTarget(engine: Engine, tagged: (d: Descriptor, name: string
     },
     open: (d): Promise<Bytes> => openContent(engine, d.digest),
     push: (d, content, o) => blobs.push(d, content, o),
+    async pushUnsized(content, { signal } = {}) {
+      await using ingest = await blobs.ingest();
+      for await (const chunk of content) {
+        signal?.throwIfAborted();
+        await ingest.write(chunk);
+      }
+      return await ingest.commit();
+    },
     async resolve(name) {
       if (name.startsWith('sha256:')) {
         const digest = name as Descriptor['digest'];

@@ -1,5 +1,6 @@
 /** Fetching images from registries and other places into the store. */
 import { copyImage } from '../image/copy.ts';
+import { layerDecrypter } from '../image/crypt/layer-crypt.ts';
 import { type ReadImage, readImage } from '../image/read-image.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
 import { type OpenTarget, splitLocation } from '../image/transport/transport.ts';
@@ -148,6 +149,7 @@ function pullReference(
   return withRepository(engine, source, o, async (repository) => {
     const wanted = wantedOf(source.reference);
     const full = formatReference(name);
+    const decrypter = layerDecrypter(o.decryptionKeys ?? [], engine.cwd);
     if (o.policy === 'newer' && local !== undefined) {
       const there = await repository.resolve(wanted, { signal: engine.signal });
       if (there.digest === local.record.manifest.digest) return local;
@@ -162,11 +164,13 @@ function pullReference(
         platforms: [o.platform ?? hostPlatform()],
         admit: admitFromRegistry(engine, name, source.reference, repository, o),
         concurrency: containersConf(engine).parallelCopies,
+        decrypter,
         emit: engine.emit,
         signal: engine.signal,
       },
     );
-    return recordPulled(engine, got!, [full], repository.name);
+    // A layer that was decrypted is not there in the form it has here.
+    return recordPulled(engine, got!, [full], decrypter.hasKeys ? undefined : repository.name);
   });
 }
 
@@ -216,6 +220,7 @@ async function pullFromPlace(
     platforms: [o.platform ?? hostPlatform()],
     concurrency: containersConf(engine).parallelCopies,
     admit: admitFromPlace(engine, transport!, location, place),
+    decrypter: layerDecrypter(o.decryptionKeys ?? [], engine.cwd),
     emit: engine.emit,
     signal: engine.signal,
   });

@@ -1,6 +1,7 @@
 /** Images out of the store, to registries and every other place. */
 import { copyImage } from '../image/copy.ts';
 import type { CopyOptions, TransformLayer } from '../image/copy-options.ts';
+import { layerEncrypter } from '../image/crypt/layer-crypt.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
 import type { OpenTarget } from '../image/transport/transport.ts';
 import { BuilderError } from '../report/builder-error.ts';
@@ -69,6 +70,7 @@ export async function sendImage(
 ): Promise<Descriptor> {
   const named = parseImageName(destination);
   const transport = named.transport ?? 'docker';
+  const encrypter = layerEncrypter(o, engine.cwd);
   await using place = await openTransport(transport, named.location, 'write', {
     registry: {
       tlsVerify: o.tlsVerify,
@@ -84,8 +86,10 @@ export async function sendImage(
   });
   signaturePolicy(engine);
   const outgoing = new OutgoingLayers(engine);
-  const options = (compression?: Compression) =>
-    copyOptions(engine, transport, place, outgoing, manifest, o, compression);
+  const options = (compression?: Compression): CopyOptions => ({
+    ...copyOptions(engine, transport, place, outgoing, manifest, o, compression),
+    encrypter,
+  });
   const { addCompression = [] } = o;
   if (addCompression.length > 0 && isIndex(manifest.mediaType)) {
     requireVariantFormat(o.format ?? place.requiredFormat);

@@ -17,7 +17,7 @@ import { pullImage } from './pull.ts';
 import { stageMounts } from './run-mounts.ts';
 import { prepareRuns, runProcess } from './run-process.ts';
 import { unpack } from './unpack.ts';
-import type { RunOptions } from './verb-options.ts';
+import type { PullOptions, RunOptions } from './verb-options.ts';
 import type { RunDefaults, WorkingContainer } from './working-container.ts';
 
 /**
@@ -127,10 +127,15 @@ export function parseMount(text: string, workdir: string): ResolvedMount {
   });
 }
 
-/** Root of another container, or of an image. */
-export async function openFrom(engine: Engine, name: string, cleanup: CleanupStack): Promise<string> {
+/** Root of another container, or of an image, which is pulled if need be. */
+export async function openFrom(
+  engine: Engine,
+  name: string,
+  cleanup: CleanupStack,
+  o: PullOptions = {},
+): Promise<string> {
   const container = findContainer(engine, name);
   if (container !== undefined) return cleanup.use(await openRootfs(engine, container)).path;
-  const { record } = await pullImage(engine, name);
+  const { record } = await pullImage(engine, name, o);
   return cleanup.use(await engine.snapshots.view(await unpack(engine, loadImage(engine, record)))).path;
 }

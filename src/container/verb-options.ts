@@ -1,5 +1,6 @@
 /** What the verbs of the library take and give. Paths may be relative to `cwd` of the builder. */
 
+import type { EncryptionOptions } from '../image/crypt/layer-crypt.ts';
 import type { Emit } from '../report/event.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -42,6 +43,8 @@ export interface RegistryOptions {
 export type PullPolicy = 'always' | 'missing' | 'never' | 'newer';
 
 export interface PullOptions extends RegistryOptions, Cancellable {
+  /** `FILE[:PASSPHRASE]`, private keys that open encrypted layers; the passphrase may be `file=FILE` or `fd=N`. */
+  readonly decryptionKeys?: readonly string[];
   readonly policy?: PullPolicy;
   readonly platform?: Platform;
   readonly allTags?: boolean;
@@ -74,6 +77,8 @@ export interface RunOptions extends RunDefaults, Cancellable {
 }
 
 export interface CopyOptions extends RegistryOptions, Cancellable {
+  /** As of `PullOptions`, for `from`. */
+  readonly decryptionKeys?: readonly string[];
   readonly chown?: string;
   readonly chmod?: string;
   /** Copy from this working container or image instead of the caller's file system. */
@@ -133,7 +138,7 @@ export interface ConfigChanges {
   readonly addHistory?: boolean;
 }
 
-export interface CommitOptions extends RegistryOptions, Cancellable {
+export interface CommitOptions extends RegistryOptions, EncryptionOptions, Cancellable {
   readonly format?: ImageFormat;
   readonly squash?: boolean;
   /** Seconds since the epoch for `created`, history and all new layer mtimes. */
@@ -183,7 +188,7 @@ export interface CommitResult {
   readonly stored: boolean;
 }
 
-export interface PushOptions extends RegistryOptions, Cancellable {
+export interface PushOptions extends RegistryOptions, EncryptionOptions, Cancellable {
   readonly format?: ImageFormat;
   readonly compression?: Compression;
   readonly compressionLevel?: number;
@@ -259,6 +264,8 @@ export interface ListEntryOptions extends RegistryOptions {
 }
 
 export interface BuildOptions extends RegistryOptions, Cancellable {
+  /** As of `PullOptions`, for the images the build reads. */
+  readonly decryptionKeys?: readonly string[];
   /** Directory, Containerfile path, URL, git URL or `-`; default the current directory. */
   readonly context?: string;
   /** Containerfiles; several are concatenated. */

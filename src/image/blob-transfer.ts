@@ -2,13 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { verified } from '../archive/verify.ts';
 import { Patience, pauseBefore } from '../registry/retry.ts';
-import { BuilderError, isBuilderError } from '../report/builder-error.ts';
+import { isBuilderError } from '../report/builder-error.ts';
 import { type Emit, silent } from '../report/event.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { type Bytes, type Cancellable, canMountBlobs, type ReadTarget, type Target } from '../spec/target.ts';
 import type { CopyOptions, LayerReplacement } from './copy-options.ts';
 import { atDestination, fromSource, ofPlace, sourceBytes } from './copy-side.ts';
+import { spool } from './spooled-content.ts';
 
 const DEFAULT_RETRIES = 3;
 /** Milliseconds between two progress events of one blob. */
@@ -16,7 +17,12 @@ const PROGRESS_INTERVAL_MS = 200;
 
 /** Optional power: store content whose digest is known only at its end. */
 interface PushesUnsized {
-  pushUnsized(content: Bytes, o?: Cancellable): Promise<{ readonly digest: Digest; readonly size: number }>;
+  pushUnsized(content: Bytes, o?: Cancellable): Promise<Stored>;
+}
+
+interface Stored {
+  readonly digest: Digest;
+  readonly size: number;
 }
 
 function pushesUnsized(target: object): target is PushesUnsized {
@@ -51,19 +57,23 @@ export class BlobTransfer {
       await this.#once(descriptor, () => this.#move(descriptor, label, () => replacement.open(), signal));
       return descriptor;
     }
-    const to = this.#to;
-    if (!pushesUnsized(to)) {
-      throw new BuilderError(
-        'transport.unsupported',
-        `destination: layer ${layer.digest} cannot be stored while it is being made`,
-      );
-    }
+    const { mediaType } = replacement;
     this.#emit({ type: 'transfer', id: layer.digest, label, state: 'started' });
     const content = this.#counted(layer.digest, label, undefined, replacement.content);
-    const { digest, size } = await atDestination(() => to.pushUnsized(content, { signal }));
+    const { digest, size } = await this.#pushUnsized(mediaType, content, signal);
     this.#emit({ type: 'transfer', id: layer.digest, label, state: 'done', current: size, total: size });
-    const annotations = replacement.annotations?.();
-    return { mediaType: replacement.mediaType, digest, size, ...(annotations === undefined ? {} : { annotations }) };
+    const annotations = await replacement.annotations?.();
+    return { mediaType, digest, size, ...(annotations === undefined ? {} : { annotations }) };
+  }
+
+  /** A place that has to know the digest first gets the content when it has been written to a file. */
+  async #pushUnsized(mediaType: string, content: Bytes, signal: AbortSignal): Promise<Stored> {
+    const to = this.#to;
+    if (pushesUnsized(to)) return atDestination(() => to.pushUnsized(content, { signal }));
+    await using spooled = await spool(content);
+    const { digest, size } = spooled;
+    await atDestination(() => to.push({ mediaType, digest, size }, spooled.open(), { signal }));
+    return { digest, size };
   }
 
   #once(d: Descriptor, action: () => Promise<void>): Promise<void> {

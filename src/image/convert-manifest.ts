@@ -1,6 +1,7 @@
 /** Manifests said in the other family's media types; layers and config keep their bytes and digests. */
 import { BuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import { isEncryptedLayer } from '../spec/encrypted-layer.ts';
 import type { ImageIndex, Manifest } from '../spec/manifest.ts';
 import { compressionOf, type ImageFormat, isNonDistributable, layerMediaType, MEDIA } from '../spec/media-type.ts';
 
@@ -11,7 +12,7 @@ export function formatOf(mediaType: string): ImageFormat {
 
 /**
  * The manifest in `format`. Docker's schema has no annotations, subject or artifact type, so these are left out there.
- * @throws `manifest.invalid` for an artifact, which only OCI can express
+ * @throws `manifest.invalid` for artifacts and encrypted layers, which only OCI can express
  */
 export function convertManifest(manifest: Manifest, format: ImageFormat): Manifest {
   const { mediaType: configType } = manifest.config;
@@ -32,10 +33,23 @@ export function convertManifest(manifest: Manifest, format: ImageFormat): Manife
 }
 
 function convertLayer(layer: Descriptor, format: ImageFormat): Descriptor {
+  if (isEncryptedLayer(layer.mediaType)) {
+    if (format === 'oci') return layer;
+    throw new BuilderError(
+      'manifest.invalid',
+      `the encrypted layer ${layer.digest} cannot be listed by a manifest in Docker's format`,
+      { hint: 'use the OCI format' },
+    );
+  }
   // Foreign layers have types of their own that say where to get them.
   const isKnown = !isNonDistributable(layer.mediaType) && isLayer(layer.mediaType);
   const mediaType = isKnown ? layerMediaType(format, compressionOf(layer.mediaType)) : layer.mediaType;
   return format === 'docker' ? bare({ ...layer, mediaType }) : { ...layer, mediaType };
+}
+
+/** The type of a layer as OCI has it; others stay as they are. */
+export function ociLayerType(mediaType: string): string {
+  return isLayer(mediaType) ? layerMediaType('oci', compressionOf(mediaType)) : mediaType;
 }
 
 function isLayer(mediaType: string): boolean {

@@ -6,6 +6,9 @@ import type { ImageFormat } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Bytes, Cancellable } from '../spec/target.ts';
 import type { Admit } from './admission.ts';
+import type { LayerDecrypter, LayerEncrypter } from './crypt/layer-crypt.ts';
+
+type LayerAnnotations = Readonly<Record<string, string>> | undefined;
 
 /** What takes a layer's place at the destination. */
 export type LayerReplacement =
@@ -16,7 +19,7 @@ export type LayerReplacement =
       readonly mediaType: string;
       readonly content: Bytes;
       /** Asked for when the content has ended. */
-      readonly annotations?: () => Readonly<Record<string, string>>;
+      readonly annotations?: () => LayerAnnotations | Promise<LayerAnnotations>;
     };
 
 export interface SourceLayer {
@@ -24,6 +27,7 @@ export interface SourceLayer {
   readonly diffId: DiffId;
   /** Position in the manifest, 0 is the lowest layer. */
   readonly index: number;
+  /** Bytes whose digest and size, or whose MAC, are checked at their end. */
   open(): Promise<Bytes>;
 }
 
@@ -47,6 +51,10 @@ export interface CopyOptions extends Cancellable {
   readonly format?: ImageFormat | undefined;
   /** Called for every layer before it is looked for at the destination. */
   readonly transformLayer?: TransformLayer | undefined;
+  /** Opens encrypted layers; without one they are copied as they are. */
+  readonly decrypter?: LayerDecrypter | undefined;
+  /** Encrypts the layers it chooses, unless they are encrypted already. Manifests become OCI's. */
+  readonly encrypter?: LayerEncrypter | undefined;
   /** Other repositories of the destination's registry whose blobs may be mounted. */
   readonly mountFrom?: readonly string[] | undefined;
   /** Attempts after the first for a blob that broke off on its way, default 3. */

@@ -4,11 +4,13 @@
  * them had to change; the name comes last, so that nobody ever sees a name without its content.
  */
 
+import { verified } from '../archive/verify.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Emit } from '../report/event.ts';
 import { silent } from '../report/event.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type DiffId, digestOf } from '../spec/digest.ts';
+import { isEncryptedLayer } from '../spec/encrypted-layer.ts';
 import type { ImageIndex, Manifest } from '../spec/manifest.ts';
 import { type ImageFormat, isImageConfig, isIndex, isNonDistributable } from '../spec/media-type.ts';
 import { formatPlatform, hostPlatform } from '../spec/platform.ts';
@@ -16,9 +18,10 @@ import { MAX_DOCUMENT_BYTES, parseImageConfig, parseManifest } from '../spec/sch
 import type { Bytes, Cancellable, ReadTarget, Target } from '../spec/target.ts';
 import { BlobTransfer } from './blob-transfer.ts';
 import { choosePlatform, isAttestation } from './choose-platform.ts';
-import { convertIndex, convertManifest, formatOf } from './convert-manifest.ts';
-import type { CopyOptions } from './copy-options.ts';
+import { convertIndex, convertManifest, formatOf, ociLayerType } from './convert-manifest.ts';
+import type { CopyOptions, LayerReplacement } from './copy-options.ts';
 import { atDestination, fromSource, ofPlace, readDocument } from './copy-side.ts';
+import { LayerDecrypter } from './crypt/layer-crypt.ts';
 import { forEachLimited } from './limited.ts';
 
 const DEFAULT_CONCURRENCY = 6;
@@ -39,6 +42,18 @@ export async function copyImage(
   o: CopyOptions = {},
 ): Promise<Descriptor> {
   return new ImageCopy(from, to, o).run(name, newName);
+}
+
+/** A layer to read: with its digest and size, or its MAC, checked. */
+interface LayerSource {
+  readonly descriptor: Descriptor;
+  open(): Promise<Bytes>;
+}
+
+interface LayerWork {
+  readonly diffId: DiffId | undefined;
+  readonly isEncrypted: boolean;
+  readonly signal: AbortSignal;
 }
 
 interface Document {
@@ -67,11 +82,24 @@ class ImageCopy {
     if ('keepsManifests' in this.#to && this.#to.keepsManifests === false && this.#o.preserveDigests === true) {
       throw new BuilderError('transport.unsupported', 'destination: it keeps no manifests, so no digests either');
     }
+    if (this.#unpacksLayers && this.#o.encrypter !== undefined) {
+      throw new BuilderError(
+        'transport.unsupported',
+        'destination: it keeps layers unpacked, so none that are encrypted',
+        {
+          hint: 'docker://, oci:, oci-archive: and dir: keep them as they are',
+        },
+      );
+    }
     const top = await this.#chosen(await fromSource(() => this.#from.resolve(name, { signal })), name);
     const document = await this.#copyDocument(top, 0);
     this.#emit({ type: 'transfer', id: 'manifest', label: 'Writing manifest to image destination', state: 'done' });
     await this.#finish(document, newName);
     return document.descriptor;
+  }
+
+  get #unpacksLayers(): boolean {
+    return (this.#to as { readonly unpacksLayers?: boolean }).unpacksLayers === true;
   }
 
   /** Where one platform is wanted, the copy starts below the index. */
@@ -111,7 +139,16 @@ class ImageCopy {
 
   #formatFor(mediaType: string): ImageFormat {
     const required = (this.#to as { readonly requiredFormat?: ImageFormat }).requiredFormat;
-    return this.#o.format ?? required ?? formatOf(mediaType);
+    const format = this.#o.format ?? required;
+    if (this.#o.encrypter === undefined) return format ?? formatOf(mediaType);
+    if (format !== 'docker') return 'oci';
+    throw new BuilderError(
+      'transport.unsupported',
+      "destination: manifests in Docker's format hold no encrypted layers",
+      {
+        hint: 'use the OCI format',
+      },
+    );
   }
 
   async #copyManifest(d: Descriptor): Promise<Document> {
@@ -150,9 +187,11 @@ class ImageCopy {
     const isTransformed =
       transformLayer !== undefined && isImageConfig(manifest.config.mediaType) && !isStatements(manifest);
     const diffIds = isTransformed ? await this.#diffIds(manifest) : undefined;
+    const encrypted = isStatements(manifest) ? undefined : this.#o.encrypter?.chosen(manifest.layers.length);
     const layers = [...manifest.layers];
     const tasks = layers.map((layer, index) => async (s: AbortSignal): Promise<void> => {
-      layers[index] = await this.#copyLayer(layer, index, diffIds?.[index], s);
+      const isEncrypted = encrypted?.has(index) === true;
+      layers[index] = await this.#copyLayer(layer, index, { diffId: diffIds?.[index], isEncrypted, signal: s });
     });
     tasks.push(async (s) => this.#blobs.copy(manifest.config, `Copying config ${manifest.config.digest}`, s));
     await forEachLimited(tasks, concurrency ?? DEFAULT_CONCURRENCY, signal, (task, s) => task(s));
@@ -170,23 +209,64 @@ class ImageCopy {
     );
   }
 
-  async #copyLayer(
-    layer: Descriptor,
-    index: number,
-    diffId: DiffId | undefined,
-    signal: AbortSignal,
-  ): Promise<Descriptor> {
-    const { transformLayer } = this.#o;
-    if (transformLayer !== undefined && diffId !== undefined && !isNonDistributable(layer.mediaType)) {
-      const source = { descriptor: layer, diffId, index, open: () => this.#from.open(layer, { signal }) };
-      const replacement = await fromSource(() => transformLayer(source, { signal }));
-      if (replacement !== undefined) return this.#blobs.replace(layer, replacement, signal);
+  async #copyLayer(layer: Descriptor, index: number, o: LayerWork): Promise<Descriptor> {
+    const { signal } = o;
+    const source = await fromSource(() => this.#layerSource(layer, signal));
+    const made = await fromSource(() => this.#made(source, layer, index, o));
+    if (o.isEncrypted && !isEncryptedLayer(source.descriptor.mediaType)) {
+      return this.#blobs.replace(layer, await fromSource(() => this.#sealed(source, made)), signal);
     }
+    if (made !== undefined) return this.#blobs.replace(layer, made, signal);
     // Such a layer is fetched by those who may have it; where the source has no copy either, that is as it should be.
     if (isNonDistributable(layer.mediaType) && !(await fromSource(() => this.#from.exists(layer, { signal }))))
       return layer;
     await this.#blobs.copy(layer, `Copying blob ${layer.digest}`, signal);
     return layer;
+  }
+
+  /** The layer as it can be read: what a key opens is already decrypted. */
+  async #layerSource(layer: Descriptor, signal: AbortSignal): Promise<LayerSource> {
+    const decrypter = this.#o.decrypter ?? (this.#unpacksLayers ? new LayerDecrypter([]) : undefined);
+    const open = (): Promise<Bytes> => this.#from.open(layer, { signal });
+    if (decrypter === undefined || !isEncryptedLayer(layer.mediaType)) {
+      const what = `blob ${layer.digest}${ofPlace(this.#from)}`;
+      return { descriptor: layer, open: async () => verified(await open(), layer, what) };
+    }
+    const opened = await decrypter.open(layer);
+    return { descriptor: opened.descriptor, open: async () => opened.decrypt(await open()) };
+  }
+
+  /** What takes the layer's place; undefined where it stays as it is. */
+  async #made(
+    source: LayerSource,
+    layer: Descriptor,
+    index: number,
+    { diffId, signal }: LayerWork,
+  ): Promise<LayerReplacement | undefined> {
+    const { transformLayer } = this.#o;
+    const { descriptor } = source;
+    const { mediaType, annotations } = descriptor;
+    if (!isEncryptedLayer(mediaType) && transformLayer !== undefined && diffId !== undefined) {
+      const replacement = isNonDistributable(mediaType)
+        ? undefined
+        : await transformLayer({ ...source, diffId, index }, { signal });
+      if (replacement !== undefined) return replacement;
+    }
+    if (descriptor === layer) return undefined;
+    return { mediaType, content: await source.open(), annotations: async () => annotations };
+  }
+
+  async #sealed(source: LayerSource, made: LayerReplacement | undefined): Promise<LayerReplacement> {
+    const { descriptor } = source;
+    const { mediaType } = made === undefined ? descriptor : 'descriptor' in made ? made.descriptor : made;
+    const content = made !== undefined && 'content' in made ? made.content : await (made ?? source).open();
+    if (!isNonDistributable(mediaType)) {
+      return this.#o.encrypter!.seal(content, ociLayerType(mediaType), descriptor.annotations);
+    }
+    throw new BuilderError(
+      'usage.unsupported',
+      `cannot encrypt the layer ${descriptor.digest}: its type ${mediaType} says that it is got from elsewhere`,
+    );
   }
 
   async #copyIndex(d: Descriptor, depth: number): Promise<Document> {

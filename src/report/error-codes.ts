@@ -24,6 +24,8 @@ export const ERROR_CODES = {
   'compression.invalid': 'A compressed stream is damaged or breaks a limit.',
   // rootfs
   'layer.invalid': 'A layer cannot be applied.',
+  'layer.encrypted': 'A layer is encrypted, and no key that was given opens it.',
+  'key.invalid': 'A key to encrypt or decrypt layers cannot be read or used.',
   'layer.diff-failed': 'The difference of two trees cannot be written as a layer.',
   'layer.id-unmapped': 'A layer holds an owner outside the mapped id range.',
   'snapshot.not-known': 'A snapshot is missing.',

@@ -25,6 +25,8 @@ import { buildInstructions } from '../../src/dockerfile/instructions.ts';
 import { parseDockerfile } from '../../src/dockerfile/parser.ts';
 import { findTarget, planStages } from '../../src/dockerfile/stages.ts';
 import { choosePlatform } from '../../src/image/choose-platform.ts';
+import { LAYER_CIPHER } from '../../src/image/crypt/layer-cipher.ts';
+import { LayerDecrypter, layerDecrypter } from '../../src/image/crypt/layer-crypt.ts';
 import { openFile } from '../../src/image/transport/blob-directory.ts';
 import { openTransport } from '../../src/image/transport/open-transport.ts';
 import { readAuthFile } from '../../src/registry/auth-file.ts';
@@ -38,8 +40,10 @@ import { parseModeChange } from '../../src/rootfs/copy-mode.ts';
 import { IdMap } from '../../src/rootfs/id-map.ts';
 import { whiteoutMeaning } from '../../src/rootfs/whiteout.ts';
 import { runEnvironment } from '../../src/run/environment.ts';
+import { JWE_ANNOTATION, PUBLIC_OPTIONS_ANNOTATION } from '../../src/spec/encrypted-layer.ts';
 import { parseImageName } from '../../src/spec/image-name.ts';
 import { parseSignatureFile } from '../../src/spec/image-signature.ts';
+import { MEDIA } from '../../src/spec/media-type.ts';
 import { parseReference } from '../../src/spec/reference.ts';
 import { parseStrictJson } from '../../src/spec/strict-json.ts';
 import { FileLock } from '../../src/sys/file-lock.ts';
@@ -111,6 +115,14 @@ function lockedGate(place: string): SourceGate {
   writeLock(join(place, 'slipway.lock'), { images: [], http, git: [] });
   return new SourceGate({ ...engine, cwd: place }, { locked: true, lock: 'slipway.lock' });
 }
+
+/** As of a layer that is encrypted for somebody. */
+const ENCRYPTION = {
+  [JWE_ANNOTATION]: '',
+  [PUBLIC_OPTIONS_ANNOTATION]: Buffer.from(
+    JSON.stringify({ cipher: LAYER_CIPHER, hmac: Buffer.alloc(32).toString('base64') }),
+  ).toString('base64'),
+};
 
 async function* bytes(...chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* chunks;
@@ -207,6 +219,14 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
   'tar.invalid': () => drained(readTar(bytes(Buffer.alloc(512, 'x')))),
   'compression.invalid': () => drained(decompress(bytes(Buffer.from('1f8b0800000000000003ffff', 'hex')))),
   'layer.invalid': () => whiteoutMeaning('etc/.wh.' as never),
+  'layer.encrypted': () =>
+    new LayerDecrypter([]).open({
+      mediaType: `${MEDIA.ociLayer}+encrypted`,
+      digest: `sha256:${ID}` as never,
+      size: 1,
+      annotations: ENCRYPTION,
+    }),
+  'key.invalid': (place) => layerDecrypter([`${join(place, 'key.pem')}:file=passphrase`], place),
   'layer.diff-failed': () =>
     new BuilderError(
       'layer.diff-failed',

@@ -12,7 +12,7 @@ import type { Output } from '../output/output.ts';
 import { redactAll } from '../output/redact.ts';
 import { styleFor } from '../output/style.ts';
 import { timingsText } from '../output/timings-text.ts';
-import { platformList, pullPolicy, registryOptions } from '../registry-options.ts';
+import { decryptionOptions, platformList, pullPolicy, registryOptions } from '../registry-options.ts';
 import { runDefaults } from '../run-defaults.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -165,6 +165,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
     ...(await platforms(c)),
     ...compressionOptions(c),
     ...(await registryOptions(c)),
+    ...decryptionOptions(c),
     ...(flags.on('quiet') || isQuietMode ? { quiet: true } : {}),
     run: runDefaults(c, 'build'),
     signal: c.signal,

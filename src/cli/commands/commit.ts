@@ -4,7 +4,7 @@ import type { CommitOptions } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
 import { underReporter } from '../command-reporter.ts';
 import { compressionOptions, formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
-import { registryOptions } from '../registry-options.ts';
+import { encryptionOptions, registryOptions } from '../registry-options.ts';
 
 export async function commit(c: CommandContext): Promise<number> {
   const { flags, args } = c;
@@ -36,6 +36,7 @@ async function commitOptions(c: CommandContext): Promise<CommitOptions> {
     ...formatOption(c),
     ...imageOptions(c),
     ...compressionOptions(c),
+    ...encryptionOptions(c),
     ...(unsetAnnotations === undefined ? {} : { unsetAnnotations }),
     ...(flags.on('omit-timestamp') ? { timestamp: 0 } : {}),
     ...(reference === undefined ? {} : { timestamp: Math.floor((await stat(reference)).mtimeMs / 1000) }),

@@ -8,7 +8,13 @@ import { goJson } from '../output/go-json.ts';
 import { compileTemplate } from '../output/go-template.ts';
 import { fromJson } from '../output/go-value.ts';
 import { placeOptions } from '../place-options.ts';
-import { platformList, platformOption, sideOptions } from '../registry-options.ts';
+import {
+  decryptionOptions,
+  encryptionOptions,
+  platformList,
+  platformOption,
+  sideOptions,
+} from '../registry-options.ts';
 import { UsageError } from '../usage-error.ts';
 import { pushFormat } from './push.ts';
 
@@ -40,6 +46,8 @@ async function copyOptions(c: CommandContext): Promise<CopyBetweenOptions> {
     destination: await sideOptions(c, 'dest'),
     ...pushFormat(flags.string('format')),
     ...compressionOptions(c),
+    ...encryptionOptions(c),
+    ...decryptionOptions(c),
     ...(flags.on('preserve-digests') ? { preserveDigests: true } : {}),
     ...(flags.on('all') ? { platforms: 'all' } : platforms.length > 0 ? { platforms } : {}),
     ...(tags === undefined ? {} : { additionalTags: tags }),

@@ -1,7 +1,7 @@
 /** `pull`: copies an image into the store and prints its id. */
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
-import { platformOption, pullPolicy, registryOptions } from '../registry-options.ts';
+import { decryptionOptions, platformOption, pullPolicy, registryOptions } from '../registry-options.ts';
 
 export async function pull(c: CommandContext): Promise<number> {
   const { flags } = c;
@@ -9,6 +9,7 @@ export async function pull(c: CommandContext): Promise<number> {
   const quiet = flags.on('quiet');
   const options = {
     ...(await registryOptions(c)),
+    ...decryptionOptions(c),
     ...(await platformOption(c)),
     ...(policy === undefined ? {} : { policy }),
     ...(flags.on('all-tags') ? { allTags: true } : {}),

@@ -4,7 +4,7 @@ import type { Builder, Emit, ImageFormat, PushOptions } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
 import { compressionOptions } from '../image-options.ts';
-import { registryOptions } from '../registry-options.ts';
+import { encryptionOptions, registryOptions } from '../registry-options.ts';
 import { UsageError } from '../usage-error.ts';
 
 const FORMATS: Readonly<Record<string, ImageFormat>> = { oci: 'oci', v2s2: 'docker', docker: 'docker' };
@@ -49,6 +49,7 @@ export async function pushOptions(c: CommandContext): Promise<PushOptions> {
     ...(await registryOptions(c)),
     ...pushFormat(flags.string('format')),
     ...compressionOptions(c),
+    ...(c.command.name === 'push' ? encryptionOptions(c) : {}),
     ...(flags.on('all') ? { all: true } : {}),
     ...(flags.on('quiet') ? { quiet: true } : {}),
     signal: c.signal,

@@ -1,7 +1,14 @@
 /** Flags of `build`. */
 import { ignored, type Option, option, refused } from '../option.ts';
 import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS, SBOM_FILE_FLAGS } from './image-flags.ts';
-import { PLATFORM_FLAGS, PULL_FLAGS, REFUSED_TRANSFER_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
+import {
+  DECRYPTION_FLAGS,
+  NO_BLOB_CACHE,
+  PLATFORM_FLAGS,
+  PULL_FLAGS,
+  REGISTRY_FLAGS,
+  RETRY_FLAGS,
+} from './registry-flags.ts';
 import { BUILD_RUN_FLAGS } from './run-flags.ts';
 
 export const PROGRESS_FLAG = option('--progress str MODE', 'auto, tty, plain, json or quiet', {
@@ -105,7 +112,8 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--provenance str MODE', 'attest how the image was made: true, mode=max'),
   ...SBOM_FILE_FLAGS,
   ...REFUSED_IMAGE_FLAGS,
-  ...REFUSED_TRANSFER_FLAGS,
+  ...NO_BLOB_CACHE,
+  ...DECRYPTION_FLAGS,
   ...refused('name the platforms with --platform', '--all-platforms bool'),
   ...refused('what a RUN writes below a VOLUME is always kept', '--compat-volumes bool'),
   ...refused('Containerfiles are not run through cpp; pipe the result in with -f -', '--cpp-flag strs'),

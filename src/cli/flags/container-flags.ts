@@ -2,12 +2,12 @@
 import { ignored, type Option, option } from '../option.ts';
 import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS, SBOM_FILE_FLAGS } from './image-flags.ts';
 import {
+  DECRYPTION_FLAGS,
+  ENCRYPTION_FLAGS,
   NO_BLOB_CACHE,
-  NO_ENCRYPTION,
   NO_SIGNATURES,
   PLATFORM_FLAGS,
   PULL_FLAGS,
-  REFUSED_TRANSFER_FLAGS,
   REGISTRY_FLAGS,
   RETRY_FLAGS,
 } from './registry-flags.ts';
@@ -29,7 +29,8 @@ export const FROM_FLAGS: readonly Option[] = [
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
   ...FROM_RUN_FLAGS,
-  ...REFUSED_TRANSFER_FLAGS,
+  ...NO_BLOB_CACHE,
+  ...DECRYPTION_FLAGS,
 ];
 
 export const RUN_FLAGS: readonly Option[] = [
@@ -65,7 +66,8 @@ const COPY_ADD: readonly Option[] = [
   ADD_HISTORY,
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
-  ...REFUSED_TRANSFER_FLAGS,
+  ...NO_BLOB_CACHE,
+  ...DECRYPTION_FLAGS,
   ...NO_SIGNATURES,
 ];
 
@@ -127,7 +129,7 @@ export const COMMIT_FLAGS: readonly Option[] = [
   ...SBOM_FILE_FLAGS,
   ...REFUSED_IMAGE_FLAGS,
   ...NO_BLOB_CACHE,
-  ...NO_ENCRYPTION,
+  ...ENCRYPTION_FLAGS,
   // Policies for images of SBOM scanners: none is ever needed.
   option('--pull str POLICY', 'no image is needed', { bare: 'always', tier: 'P2', hidden: true }),
   ...ignored('--pull-always bool', '--pull-never bool'),

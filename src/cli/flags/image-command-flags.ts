@@ -1,8 +1,8 @@
 /** Flags of the `image` commands. */
-import { ignored, type Option, option, refused } from '../option.ts';
+import { ignored, type Option, option } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
-import { COMPRESSION_FLAGS } from './image-flags.ts';
-import { PLATFORM_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
+import { COMPRESSION_FLAGS, NO_SIGNING } from './image-flags.ts';
+import { DECRYPTION_FLAGS, ENCRYPTION_FLAGS, PLATFORM_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
 
 const side = (prefix: 'src' | 'dest', place: string): readonly Option[] => [
   option(`--${prefix}-authfile str FILE`, `credentials file for the ${place}`, { tier: 'P1', complete: 'file' }),
@@ -38,13 +38,9 @@ export const IMAGE_COPY_FLAGS: readonly Option[] = [
   ...side('dest', 'destination'),
   ...RETRY_FLAGS.map((flag) => (flag.name === 'retry' ? { ...flag, aliases: ['retry-times'] } : flag)),
   ...ignored('--remove-signatures bool'),
-  ...refused(
-    'images are neither signed nor encrypted here',
-    '--sign-by str',
-    '--encrypt-layer ints',
-    '--encryption-key strs',
-    '--decryption-key strs',
-  ),
+  ...ENCRYPTION_FLAGS,
+  ...DECRYPTION_FLAGS,
+  ...NO_SIGNING,
 ];
 
 export const IMAGE_INSPECT_FLAGS: readonly Option[] = [

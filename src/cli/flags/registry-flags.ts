@@ -41,20 +41,18 @@ export const NO_BLOB_CACHE: readonly Option[] = refused(
   '--blob-cache str',
 );
 
-/** Of `push` and `commit`. */
-export const NO_ENCRYPTION: readonly Option[] = refused(
-  'layers are not encrypted',
-  '--encrypt-layer ints',
-  '--encryption-key csv',
-);
+/** Of whatever sends images. */
+export const ENCRYPTION_FLAGS: readonly Option[] = [
+  option('--encryption-key csv jwe:FILE', 'encrypt layers for the owner of this public key', { tier: 'P2' }),
+  option('--encrypt-layer ints N', 'encrypt this layer alone; negative counts from the top', { tier: 'P2' }),
+];
+
+/** Of whatever reads images. */
+export const DECRYPTION_FLAGS: readonly Option[] = [
+  option('--decryption-key csv FILE[:PASS]', 'private key that opens encrypted layers', { tier: 'P2' }),
+];
 
 /** What is asked for happens anyway. */
 export const NO_SIGNATURES: readonly Option[] = [
   option('--remove-signatures bool', 'signatures are never copied', { tier: 'P1', hidden: true }),
-];
-
-/** Flags of transfers that are refused wherever they occur. */
-export const REFUSED_TRANSFER_FLAGS: readonly Option[] = [
-  ...NO_BLOB_CACHE,
-  ...refused('encrypted layers are not read', '--decryption-key csv'),
 ];

@@ -3,11 +3,11 @@ import { type Option, option } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
 import { COMPRESSION_FLAGS, NO_SIGNING } from './image-flags.ts';
 import {
+  DECRYPTION_FLAGS,
+  ENCRYPTION_FLAGS,
   NO_BLOB_CACHE,
-  NO_ENCRYPTION,
   NO_SIGNATURES,
   PLATFORM_FLAGS,
-  REFUSED_TRANSFER_FLAGS,
   REGISTRY_FLAGS,
   RETRY_FLAGS,
 } from './registry-flags.ts';
@@ -57,7 +57,8 @@ export const PULL_COMMAND_FLAGS: readonly Option[] = [
   ...PLATFORM_FLAGS,
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
-  ...REFUSED_TRANSFER_FLAGS,
+  ...NO_BLOB_CACHE,
+  ...DECRYPTION_FLAGS,
   ...NO_SIGNATURES,
 ];
 
@@ -72,7 +73,7 @@ export const PUSH_FLAGS: readonly Option[] = [
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
   ...NO_BLOB_CACHE,
-  ...NO_ENCRYPTION,
+  ...ENCRYPTION_FLAGS,
   ...NO_SIGNATURES,
   ...NO_SIGNING,
 ];

@@ -8,11 +8,14 @@ import type { TransportName } from '../../spec/image-name.ts';
 import { type Compression, compressionOf, type ImageFormat, layerMediaType } from '../../spec/media-type.ts';
 import type { Platform } from '../../spec/platform.ts';
 import { copyImage } from '../copy.ts';
-import type { TransformLayer } from '../copy-options.ts';
+import type { CopyOptions, TransformLayer } from '../copy-options.ts';
+import { type EncryptionOptions, layerDecrypter, layerEncrypter } from '../crypt/layer-crypt.ts';
 import type { OpenTarget } from '../transport/transport.ts';
 import { admitAt, openPlace, type PlaceOptions, parsePlace } from './open-place.ts';
 
-export interface CopyBetweenOptions extends PlaceOptions {
+export interface CopyBetweenOptions extends PlaceOptions, EncryptionOptions {
+  /** `FILE[:PASSPHRASE]`, private keys that open encrypted layers; without any these are copied as they are. */
+  readonly decryptionKeys?: readonly string[] | undefined;
   /** What is different for the source alone, and for the destination. */
   readonly source?: PlaceOptions | undefined;
   readonly destination?: PlaceOptions | undefined;
@@ -48,6 +51,7 @@ export async function copyBetween(
   if (o.preserveDigests === true && (o.format !== undefined || o.compression !== undefined)) {
     throw new BuilderError('usage.invalid', 'digests cannot be preserved in another format or compression');
   }
+  const crypt = cryptOptions(o);
   const { source: sourceOptions, destination: destinationOptions, ...common } = o;
   await using reading = await openPlace(from, 'read', { ...common, ...sourceOptions });
   await using writing = await openPlace(to, 'write', { ...common, ...destinationOptions });
@@ -61,9 +65,23 @@ export async function copyBetween(
     retries: o.retries,
     retryDelayMs: o.retryDelayMs,
     transformLayer: transformFor(to.transport, writing, o),
+    ...crypt,
   });
   for (const tag of o.additionalTags ?? []) await writing.tag(copied, tag, { signal: o.signal });
   return copied;
+}
+
+/** @throws `usage.invalid`, `usage.unsupported`, `key.invalid`, before any place is opened */
+function cryptOptions(o: CopyBetweenOptions): Pick<CopyOptions, 'encrypter' | 'decrypter'> {
+  const encrypter = layerEncrypter(o, process.cwd());
+  const decrypter = o.decryptionKeys === undefined ? undefined : layerDecrypter(o.decryptionKeys, process.cwd());
+  if (encrypter !== undefined && decrypter !== undefined) {
+    throw new BuilderError('usage.invalid', 'layers are encrypted or decrypted by a copy, not both');
+  }
+  if (o.preserveDigests === true && (encrypter ?? decrypter) !== undefined) {
+    throw new BuilderError('usage.invalid', 'digests cannot be preserved where layers are encrypted or decrypted');
+  }
+  return { encrypter, decrypter };
 }
 
 function transformFor(transport: TransportName, place: OpenTarget, o: CopyBetweenOptions): TransformLayer | undefined {
@@ -81,8 +99,7 @@ function recompressing(
   return async ({ descriptor, diffId, open }) => {
     const has = compressionOf(descriptor.mediaType);
     if (has === wanted || (has !== 'none' && wanted !== 'none' && o.forceCompression !== true)) return undefined;
-    const checked = verified(await open(), descriptor, `layer ${descriptor.digest}`);
-    const tar = verified(decompress(checked), { digest: diffId }, `uncompressed layer ${diffId}`);
+    const tar = verified(decompress(await open()), { digest: diffId }, `uncompressed layer ${diffId}`);
     // A manifest that is rewritten gets the layer types of its own family.
     return { mediaType: layerMediaType(o.format ?? 'oci', wanted), content: compress(tar, wanted, o.compressionLevel) };
   };

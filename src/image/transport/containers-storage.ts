@@ -65,6 +65,7 @@ async function openForWriting(image: StorageImage, o: OpenOptions): Promise<Open
 
 /** The directory on the way; once an image is whole in it, disposing hands it on. */
 class StorageDirectory implements OpenTarget, HoldsSignatures {
+  readonly unpacksLayers = true;
   readonly imageName: string | undefined;
   readonly #inner: OpenTarget;
   readonly #cleanup: CleanupStack;

@@ -264,6 +264,7 @@ export type DeliverArchive = (directory: string) => Promise<void>;
 /** Collects images in a private directory and delivers the archive when disposed, if one was completed. */
 export class DockerArchiveWriter implements OpenTarget {
   readonly keepsManifests = false;
+  readonly unpacksLayers = true;
   readonly #file: string;
   readonly #name: string;
   readonly #directory: string;

@@ -15,6 +15,8 @@ export interface OpenTarget extends Target, AsyncDisposable {
   readonly requiredFormat?: ImageFormat;
   /** False where manifests are not stored, but made when an image is read. */
   readonly keepsManifests?: false;
+  /** True where layers are kept unpacked, so that none can be there encrypted. */
+  readonly unpacksLayers?: true;
   /** Full name of the image where the location says it, '' when it says that there is none. */
   readonly imageName?: string | undefined;
   /** Optional power: the names of all images here; tags, for a repository. */
