@@ -138,6 +138,7 @@ async function sealOwn(engine: Engine, container: WorkingContainer, times: Image
     times: times.layer,
     always: false,
     copy: container.mountPoint !== undefined,
+    keep: true,
   });
   if (!(await snapshots.has({ key }))) await snapshots.prepare(key, sealed.snapshot as SnapshotId | undefined);
   return sealed;

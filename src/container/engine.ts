@@ -8,6 +8,7 @@ import type { DiffId } from '../spec/digest.ts';
 import { readJsonFile, writeAtomic } from '../store/atomic-file.ts';
 import { openStore, type Store } from '../store/store.ts';
 import type { StorePaths } from '../store/store-paths.ts';
+import { mendContainers } from './interrupted-commit.ts';
 import type { StepResult } from './step-result.ts';
 import type { WorkingContainer } from './working-container.ts';
 
@@ -76,6 +77,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
   const driver = o.driver ?? rememberedDriver(store.paths, o.newStoreDriver);
   const snapshots = await openSnapshotter(driver, join(store.paths.rootfs, driver));
   await sweepActive(snapshots, store.paths);
+  await mendContainers(store, snapshots);
   return {
     store,
     snapshots,

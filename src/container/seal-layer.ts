@@ -26,6 +26,8 @@ export interface SealOptions {
   readonly always: boolean;
   /** The snapshot is visible to somebody else: clone it instead of taking it. */
   readonly copy?: boolean;
+  /** The snapshot goes on being written to: it stays unless it becomes the layer itself. */
+  readonly keep?: boolean;
 }
 
 export interface SealedLayer {
@@ -38,12 +40,13 @@ export interface SealedLayer {
 
 /**
  * Seals the active snapshot `key` as one layer on `base`. Without a layer the snapshot is discarded, unless `copy`.
- * The key is gone afterwards, unless `copy`.
+ * The key is gone afterwards, unless `copy`; with `keep`, only when the snapshot itself became the layer.
  */
 export async function sealLayer(engine: Engine, key: string, o: SealOptions): Promise<SealedLayer> {
   const { snapshots, store } = engine;
   const parent = await snapshots.parentOf({ key });
   const adopted = parent === o.base;
+  const isDropped = o.copy !== true && o.keep !== true;
   let diffId: DiffId;
   let size: number;
   const options: DiffOptions = { ...o.times, signal: engine.signal };
@@ -51,7 +54,7 @@ export async function sealLayer(engine: Engine, key: string, o: SealOptions): Pr
     await using changes = await snapshots.changes({ key }, o.base ?? null);
     const measured = await measureDiff(changes, options);
     if (measured.entries === 0 && !o.always) {
-      if (o.copy !== true) await snapshots.removeActive(key);
+      if (isDropped) await snapshots.removeActive(key);
       return { layer: undefined, snapshot: o.base, chain: o.baseChain };
     }
     ({ size } = measured);
@@ -63,7 +66,7 @@ export async function sealLayer(engine: Engine, key: string, o: SealOptions): Pr
   const existing = await chainSnapshot(engine, chain, diffId);
   if (existing !== undefined) {
     // The same layer on the same base is there: one snapshot of it is enough.
-    if (o.copy !== true) await snapshots.removeActive(key);
+    if (isDropped) await snapshots.removeActive(key);
     return { layer: { diffId, size }, snapshot: existing, chain };
   }
   const snapshot = adopted
@@ -90,7 +93,7 @@ async function rebuild(engine: Engine, key: string, o: SealOptions, options: Dif
       await applyTar(diffTrees(changes, options), mounted.path, { emit: engine.emit });
     }
     const sealed = await snapshots.seal(fresh);
-    if (o.copy !== true) await snapshots.removeActive(key);
+    if (o.copy !== true && o.keep !== true) await snapshots.removeActive(key);
     return sealed;
   } catch (error) {
     await snapshots.removeActive(fresh);

@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import { writeAtomic } from '../store/atomic-file.ts';
+import { errnoOf } from '../sys/libc.ts';
 
 export interface KnownTree {
   readonly digest: Digest;
@@ -46,9 +47,14 @@ export class TreeMemory {
   /** Writes the file if something was learned. What two builds write at the same time is not merged. */
   save(): void {
     if (!this.#isChanged) return;
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     const trees = [...this.#trees].slice(-MOST_TREES).reverse();
-    writeAtomic(this.#path, JSON.stringify(Object.fromEntries(trees)), { durable: false });
+    try {
+      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+      writeAtomic(this.#path, JSON.stringify(Object.fromEntries(trees)), { durable: false });
+    } catch (error) {
+      // What cannot be remembered is looked at again next time; no build fails for it.
+      if (errnoOf(error) === undefined) throw error;
+    }
     this.#isChanged = false;
   }
 }

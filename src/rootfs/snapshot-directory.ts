@@ -25,6 +25,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
@@ -221,6 +222,13 @@ export class SnapshotDirectory {
       if (record !== undefined) found.set(id, record.parent);
     }
     return found;
+  }
+
+  /** What was sealed last of all that had this key. */
+  lastSealedAs(key: string): SnapshotId | undefined {
+    const found = [...this.sealed().keys()].filter((id) => this.record({ id }).key === key);
+    const sealedAt = (id: SnapshotId): bigint => statSync(this.#pathOf({ id }), { bigint: true }).ctimeNs;
+    return found.sort((a, b) => (sealedAt(a) < sealedAt(b) ? -1 : 1)).at(-1);
   }
 
   active(): Map<string, SnapshotId | undefined> {

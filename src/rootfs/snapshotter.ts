@@ -68,6 +68,8 @@ export interface Snapshotter {
   parentOf(snapshot: { key: string } | { id: SnapshotId }): Promise<SnapshotId | undefined>;
   /** Whether such an active key or sealed id exists. */
   has(snapshot: { key: string } | { id: SnapshotId }): Promise<boolean>;
+  /** What was sealed last of all that had this key; undefined when nothing is left of it. */
+  lastSealedAs(key: string): Promise<SnapshotId | undefined>;
   removeActive(key: string): Promise<void>;
   /** Children must be gone first; the caller (garbage collection) sees to that. */
   removeSealed(id: SnapshotId): Promise<void>;

@@ -19,6 +19,10 @@ export abstract class StoredSnapshots {
     return this.directory.recordIfAny(snapshot) !== undefined;
   }
 
+  async lastSealedAs(key: string): Promise<SnapshotId | undefined> {
+    return this.directory.lastSealedAs(key);
+  }
+
   async removeActive(key: string): Promise<void> {
     this.directory.remove({ key });
   }

@@ -55,6 +55,11 @@ export class RecordDirectory<T> {
     return FileLock.acquire(join(this.#locks, `container-${id}`), 'exclusive', o);
   }
 
+  /** The same, or undefined when somebody holds it. */
+  tryLock(id: string): FileLock | undefined {
+    return FileLock.try(join(this.#locks, `container-${id}`), 'exclusive');
+  }
+
   /** Holds the set of records: creating and renaming. */
   lockAll(o: LockOptions = {}): Promise<FileLock> {
     return FileLock.acquire(join(this.#locks, 'containers'), 'exclusive', o);
