@@ -10,6 +10,7 @@ const ISOLATIONS: readonly Isolation[] = ['oci', 'rootless', 'chroot'];
 /** Flags that `run` has; `remembered` adds those of `build` and `from`. */
 export function runDefaults(c: CommandContext, command: 'build' | 'from' | 'run'): RunDefaults {
   const { flags } = c;
+  if (command !== 'run') requireHostUsers(c);
   const addCapabilities = flags.strings('cap-add');
   const dropCapabilities = flags.strings('cap-drop');
   const volumes = flags.strings('volume');
@@ -29,6 +30,17 @@ export function runDefaults(c: CommandContext, command: 'build' | 'from' | 'run'
     ...(command === 'run' && flags.on('no-pivot') ? { noPivot: true } : {}),
     ...(command === 'run' ? {} : remembered(c)),
   };
+}
+
+/** Every file of the store belongs to one map of ids, and so a process has that of the store. */
+function requireHostUsers(c: CommandContext): void {
+  const mode = c.flags.string('userns');
+  if (mode === undefined || mode === '' || mode === 'host') return;
+  throw unsupportedFlag(
+    `--userns=${mode}`,
+    c.command.name,
+    'files belong to the ids that the store was opened with; host is what there is, an ordinary user being in a namespace of its own anyway',
+  );
 }
 
 function isolation(c: CommandContext): Pick<RunDefaults, 'isolation'> {

@@ -38,8 +38,8 @@ import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import { openDefaultMounts } from './default-mounts.ts';
 import type { Engine } from './engine.ts';
+import { openVolumes } from './open-volumes.ts';
 import { baseHostsOf, hostNames, isHostName, sysctlsFor } from './run-settings.ts';
-import { parseVolume } from './run-volume.ts';
 import type { RunDefaults } from './working-container.ts';
 
 export interface ProcessRequest {
@@ -112,6 +112,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     volumes: r.volumes ?? [],
     temporary: engine.store.scratch.path,
   });
+  await using volumes = await openVolumes(engine, defaults.volumes ?? [], user);
   using defaultMounts = openDefaultMounts(engine);
   const security = securityOptions(defaults.securityOptions ?? []);
   const [paths, names] = partition(defaults.devices ?? [], (device) => device.startsWith('/'));
@@ -130,13 +131,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     user: { uid: user.uid, gid: user.gid, groups: [...new Set([...user.groups, ...groups.ids, ...edits.groups])] },
     terminal: r.terminal,
     hostname,
-    mounts: [
-      ...files.mounts,
-      ...defaultMounts.mounts,
-      ...edits.mounts,
-      ...r.mounts,
-      ...(defaults.volumes ?? []).map((volume) => parseVolume(volume, engine.cwd)),
-    ],
+    mounts: [...files.mounts, ...defaultMounts.mounts, ...edits.mounts, ...r.mounts, ...volumes.mounts],
     network: network.process,
     capabilities: adjustCapabilities(
       defaults.addCapabilities ?? [],

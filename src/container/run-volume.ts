@@ -31,8 +31,17 @@ const HARMLESS = new Set([
   'nocopy',
 ]);
 
-/** `source:target[:options]`. @throws `usage.invalid`, `usage.unsupported` */
-export function parseVolume(text: string, cwd: string): RunMount {
+/** A volume as written: what is shown, and what has to be done for it first. */
+export interface Volume {
+  readonly mount: Extract<RunMount, { readonly type: 'bind' | 'overlay' }>;
+  /** `U`: everything in the source is to belong to the user of the process. */
+  readonly isOwned: boolean;
+  /** Directories in which an overlay keeps what is written to it. */
+  readonly kept?: { readonly upper: string; readonly work: string };
+}
+
+/** `source:target[:options]`. @throws `usage.invalid` */
+export function parseVolume(text: string, cwd: string): Volume {
   const [source = '', target, options = '', ...rest] = text.split(':');
   const bad = (why: string): BuilderError =>
     new BuilderError('usage.invalid', `invalid volume ${JSON.stringify(text)}: ${why}`);
@@ -43,26 +52,46 @@ export function parseVolume(text: string, cwd: string): RunMount {
   let readOnly = false;
   let overlay = false;
   let propagation: string | undefined;
-  const flags: ('nosuid' | 'nodev' | 'noexec')[] = [];
-  for (const word of options.split(',').filter((part) => part !== '')) {
+  let isOwned = false;
+  const directories = new Map<string, string>();
+  const words = options.split(',').filter((part) => part !== '');
+  const flags: ('nosuid' | 'nodev' | 'noexec' | 'norecurse')[] = [];
+  if (words.includes('bind') && !words.includes('rbind')) flags.push('norecurse');
+  for (const word of words) {
+    const directory = /^(upperdir|workdir)=(.+)$/.exec(word);
     if (word === 'ro') readOnly = true;
     else if (word === 'O') overlay = true;
     else if (word === 'nosuid' || word === 'nodev' || word === 'noexec') flags.push(word);
     else if (PROPAGATION.has(word)) propagation = word;
-    else if (word === 'U')
-      throw new BuilderError(
-        'usage.unsupported',
-        `volume option U (change the owner of the source) is not supported: ${text}`,
-      );
+    else if (word === 'U') isOwned = true;
+    else if (directory !== null) directories.set(directory[1]!, resolve(cwd, directory[2]!));
     else if (!HARMLESS.has(word)) throw bad(`unknown option ${JSON.stringify(word)}`);
   }
-  if (overlay) return { type: 'overlay', source: path, target };
-  return {
-    type: 'bind',
+  const kept = keptIn(directories, overlay, bad);
+  if (overlay)
+    return { mount: { type: 'overlay', source: path, target }, isOwned, ...(kept === undefined ? {} : { kept }) };
+  const mount = {
+    type: 'bind' as const,
     source: path,
     target,
     readOnly,
     ...(propagation === undefined ? {} : { propagation }),
     ...(flags.length === 0 ? {} : { options: flags }),
   };
+  return { mount, isOwned };
+}
+
+/** @throws what `bad` gives for one directory without the other, one that is not there, or without an overlay */
+function keptIn(
+  directories: ReadonlyMap<string, string>,
+  isOverlay: boolean,
+  bad: (why: string) => BuilderError,
+): Volume['kept'] {
+  if (directories.size === 0) return undefined;
+  const [upper, work] = [directories.get('upperdir'), directories.get('workdir')];
+  if (!isOverlay) throw bad('upperdir and workdir are options of O');
+  if (upper === undefined || work === undefined) throw bad('upperdir and workdir go together');
+  const missing = [upper, work].find((path) => !existsSync(path));
+  if (missing !== undefined) throw bad(`there is no ${missing}`);
+  return { upper, work };
 }

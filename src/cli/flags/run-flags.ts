@@ -5,7 +5,11 @@ const ONE_ID_MAP = 'files belong to the ids that the store was opened with';
 export const NO_ID_MAPS: readonly Option[] = refused(ONE_ID_MAP, '--userns-gid-map csv', '--userns-uid-map csv');
 const NO_USER_NAMESPACES: readonly Option[] = [
   ...NO_ID_MAPS,
-  ...refused(ONE_ID_MAP, '--userns str', '--userns-gid-map-group str', '--userns-uid-map-user str'),
+  ...refused(ONE_ID_MAP, '--userns-gid-map-group str', '--userns-uid-map-user str'),
+  option('--userns str MODE', 'host: the user namespace that the store was opened in', {
+    tier: 'P2',
+    choices: ['host'],
+  }),
 ];
 
 const ISOLATION = option('--isolation str TYPE', 'oci, rootless or chroot', {
