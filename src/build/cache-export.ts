@@ -55,7 +55,7 @@ async function sendSteps(
 ): Promise<void> {
   const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs } = o;
   await using place = await openTransport('docker', name, 'write', {
-    registry: { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, env: engine.env },
+    registry: { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, env: engine.env, emit: engine.emit },
     registriesConf: registryAccess(engine),
     signal: engine.signal,
   });

@@ -121,9 +121,9 @@ export class CacheImport implements RemoteLayers, AsyncDisposable {
     if (place.type === 'inline') return undefined;
     const transport = place.type === 'image' ? place.transport : 'docker';
     const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs } = this.#o;
-    const { env, signal } = this.#engine;
+    const { env, emit, signal } = this.#engine;
     const target = await openTransport(transport, place.name, 'read', {
-      registry: { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, env },
+      registry: { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, env, emit },
       registriesConf: registryAccess(this.#engine),
       signal,
     });

@@ -195,7 +195,7 @@ async function fetchWhole(engine: Engine, image: string, o: Fetching): Promise<D
 function openPlace(engine: Engine, image: string, o: RegistryOptions) {
   const { transport, location } = parseImageName(image);
   return openTransport(transport ?? 'docker', location, 'read', {
-    registry: { ...o, env: engine.env },
+    registry: { ...o, env: engine.env, emit: engine.emit },
     registriesConf: registryAccess(engine),
     signal: engine.signal,
   });

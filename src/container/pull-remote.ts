@@ -130,6 +130,7 @@ async function withRepository<R>(
     tlsVerify: o.tlsVerify ?? !source.insecure,
     credentialHelpers,
     env: engine.env,
+    emit: engine.emit,
     signal: engine.signal,
   });
   return await act(repository);
@@ -199,7 +200,7 @@ export async function pullFromArchive(engine: Engine, image: string, o: PullOpti
 function openPlace(engine: Engine, image: string, o: PullOptions): Promise<OpenTarget> {
   const { transport, location } = parseImageName(image);
   return openTransport(transport!, location, 'read', {
-    registry: { ...o, env: engine.env },
+    registry: { ...o, env: engine.env, emit: engine.emit },
     registriesConf: registryAccess(engine),
     signal: engine.signal,
   });

@@ -80,6 +80,7 @@ export async function sendImage(
       retries: o.retries,
       retryDelayMs: o.retryDelayMs,
       env: engine.env,
+      emit: engine.emit,
     },
     registriesConf: registryAccess(engine),
     signal: engine.signal,

@@ -19,7 +19,7 @@ export function redactUrl(url: URL): string {
 }
 
 /** Control characters would reach the terminal; a registry's words are quoted without them. */
-function printable(text: string): string {
+export function printable(text: string): string {
   const flat = text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
   return flat.length > MAX_SHOWN ? `${flat.slice(0, MAX_SHOWN)}…` : flat;
 }

@@ -3,9 +3,10 @@
  * @see OCI distribution-spec 1.1
  */
 import { verified } from '../archive/verify.ts';
-import { BuilderError } from '../report/builder-error.ts';
+import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, digestOf, parseDigest } from '../spec/digest.ts';
+import type { ImageIndex } from '../spec/manifest.ts';
 import { isIndex, isManifest, MEDIA } from '../spec/media-type.ts';
 import { formatReference, type Reference } from '../spec/reference.ts';
 import { MAX_DOCUMENT_BYTES, parseManifest } from '../spec/schema.ts';
@@ -15,6 +16,7 @@ import { placeOf, type UploadPlace, uploadBlob, uploadUnsized } from './blob-upl
 import { readBounded } from './bounded-body.ts';
 import type { HttpResponse } from './http-exchange.ts';
 import { followable } from './private-address.ts';
+import { extendReferrers, type ReferrersList, reduceReferrers, referrersTag, subjectOf } from './referrers-tag.ts';
 import { errorOfResponse } from './registry-error.ts';
 import { RegistrySession, type SessionOptions } from './session.ts';
 
@@ -211,12 +213,50 @@ class RegistryRepository implements Repository {
     });
     response.discard();
     const stored = response.header('docker-content-digest');
+    const subject = subjectOf(bytes);
+    // A registry that keeps the list of referrers itself says so.
+    if (subject !== undefined && response.header('oci-subject') === undefined) {
+      await this.#changeReferrers(subject.digest, (before) => extendReferrers(before, d, bytes), o);
+    }
     if (stored !== undefined && stored !== d.digest) {
       throw new BuilderError(
         'blob.digest-mismatch',
         `registry ${this.registry} stored manifest ${d.digest} as ${printable(stored)}`,
       );
     }
+  }
+
+  /** Changes the list of what refers to a manifest, for a registry that does not keep it. */
+  async #changeReferrers(
+    subject: Digest,
+    change: (before: ImageIndex | undefined) => ReferrersList | undefined,
+    o: Cancellable,
+  ): Promise<void> {
+    const tag = referrersTag(subject);
+    const after = change(await this.#referrers(tag, o));
+    if (after !== undefined) await this.#putManifest(after.descriptor, after.bytes, tag, o);
+  }
+
+  async #referrers(tag: string, o: Cancellable): Promise<ImageIndex | undefined> {
+    const response = await this.#session.request({
+      purpose: `look for what refers to ${tag.replace('-', ':')} in ${this.name}`,
+      method: 'GET',
+      target: `${this.#path}/manifests/${tag}`,
+      headers: { Accept: MEDIA.ociIndex },
+      scopes: this.#push,
+      expect: [200, 404],
+      signal: o.signal,
+    });
+    if (response.status === 404) {
+      response.discard();
+      return undefined;
+    }
+    const { digest, mediaType } = await this.#takeManifest(tag, response);
+    const parsed = parseManifest(this.#manifests.get(digest)!, mediaType, `${tag} of ${this.name}`);
+    if (parsed.kind === 'index') return parsed.value;
+    throw new BuilderError('manifest.invalid', `the tag ${tag} of ${this.name} is no list of referrers, but an image`, {
+      hint: 'delete the tag: it is where registries without the referrers API keep that list',
+    });
   }
 
   async pushUnsized(content: Bytes, o: Cancellable = {}): Promise<{ readonly digest: Digest; readonly size: number }> {
@@ -233,6 +273,7 @@ class RegistryRepository implements Repository {
   }
 
   async deleteManifest(digest: Digest, o: Cancellable = {}): Promise<void> {
+    const subject = await this.#subjectOfStored(digest, o);
     const response = await this.#session.request({
       purpose: `delete manifest ${digest} of ${this.name}`,
       method: 'DELETE',
@@ -253,6 +294,23 @@ class RegistryRepository implements Repository {
         { hint: 'switch deleting on in its configuration (REGISTRY_STORAGE_DELETE_ENABLED=true)' },
       );
     }
+    // A list under a tag names it still; a registry that keeps the lists itself has no such tag.
+    if (subject !== undefined) {
+      const without = (before: ImageIndex | undefined) =>
+        before === undefined ? undefined : reduceReferrers(before, digest);
+      await this.#changeReferrers(subject.digest, without, o);
+    }
+  }
+
+  /** What a stored manifest refers to; what is wrong with it is for the deletion to report, if it minds. */
+  async #subjectOfStored(digest: Digest, o: Cancellable): Promise<Descriptor | undefined> {
+    try {
+      await this.resolve(digest, o);
+    } catch (error) {
+      if (isBuilderError(error)) return undefined;
+      throw error;
+    }
+    return subjectOf(this.#manifests.get(digest)!);
   }
 
   async mountFrom(repository: string, d: Descriptor, o: Cancellable = {}): Promise<boolean> {

@@ -5,6 +5,7 @@
  * @see OCI distribution-spec 1.1; RFC 9110 §15.4
  */
 import { BuilderError } from '../report/builder-error.ts';
+import type { Emit } from '../report/event.ts';
 import type { Bytes } from '../spec/target.ts';
 import type { AgentPool } from './agent-pool.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
@@ -18,6 +19,7 @@ import { errorOfResponse, redactUrl } from './registry-error.ts';
 import { DEFAULT_RETRIES, type RetryPolicy, withRetry } from './retry.ts';
 import { loadTlsFiles } from './tls-files.ts';
 import { basicAuthorization, fetchToken, type Token } from './token.ts';
+import { tellWarnings } from './warnings.ts';
 
 const MAX_REDIRECTS = 10;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -38,6 +40,8 @@ export interface SessionOptions {
   /** Default `process.env`: proxies, homes, credential files. */
   readonly env?: Environment | undefined;
   readonly timeouts?: HttpTimeouts | undefined;
+  /** Hears the registry's warnings. */
+  readonly emit?: Emit | undefined;
 }
 
 export interface SessionRequest {
@@ -71,6 +75,8 @@ export class RegistrySession {
   readonly #env: Environment;
   #agents: Promise<AgentPool> | undefined;
   readonly #tokens = new Map<string, Promise<Token>>();
+  /** Purposes of streamed requests that got another token. */
+  readonly #renewed = new Set<string>();
   /** Name under which credentials are looked up: the registry with the repository. */
   readonly #account: string;
   #connection: Promise<Connection> | undefined;
@@ -150,7 +156,7 @@ export class RegistrySession {
   }
 
   async #send(request: SessionRequest, url: URL, authorization: string | undefined): Promise<HttpResponse> {
-    return exchange({
+    const response = await exchange({
       purpose: request.purpose,
       method: request.method,
       url,
@@ -160,9 +166,17 @@ export class RegistrySession {
       timeouts: this.#options.timeouts ?? DEFAULT_TIMEOUTS,
       signal: request.signal,
     });
+    // Only the registry itself warns; where it keeps its blobs, others may speak.
+    if (url.host === new URL(`https://${this.#host}`).host) {
+      tellWarnings(this.registry, response.header('warning'), this.#options.emit);
+    }
+    return response;
   }
 
-  /** One fresh token after a 401: the old one may have run out in the middle of a pull. */
+  /**
+   * One fresh token after a 401: the old one may have run out in the middle of a transfer. A body that is gone by then
+   * cannot be sent again from here: with the next token whoever has the content may come again.
+   */
   async #loginAgain(
     request: SessionRequest,
     url: URL,
@@ -172,7 +186,14 @@ export class RegistrySession {
   ): Promise<HttpResponse> {
     const challenges = parseChallenges(refused.header('www-authenticate') ?? '');
     const isReplayable = request.body === undefined || request.body instanceof Uint8Array;
-    if (challenges.length === 0 || !isReplayable) return refused;
+    if (challenges.length === 0) return refused;
+    if (!isReplayable) {
+      // Once for each: a registry that refuses what is new to it as well means it.
+      if (used?.startsWith('Bearer ') !== true || this.#renewed.has(request.purpose)) return refused;
+      this.#renewed.add(request.purpose);
+      this.#tokens.delete(tokenKey(request.scopes));
+      throw retryable(await errorOfResponse({ ...request, url }, refused));
+    }
     this.#tokens.delete(tokenKey(request.scopes));
     // Some registries greet everybody and ask only later; what they ask for then holds for all that follows.
     this.#connection = Promise.resolve({ base, challenges });
@@ -291,6 +312,14 @@ export class RegistrySession {
       throw notARegistry(this.registry, response);
     throw await errorOfResponse({ purpose, method: 'GET', url }, response);
   }
+}
+
+function retryable(error: BuilderError): BuilderError {
+  return new BuilderError(error.code, error.message, {
+    cause: error,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    facts: { ...error.facts, retryable: true },
+  });
 }
 
 function notARegistry(registry: string, response: HttpResponse): BuilderError {

@@ -32,6 +32,8 @@ export class FakeRegistry implements AsyncDisposable {
   readonly manifests = new Map<string, StoredManifest>();
   /** Answers a request itself when it returns true. */
   intercept: Intercept | undefined;
+  /** Whether it lists referrers itself, and says so. */
+  keepsReferrers = false;
   /** Repositories a blob can be mounted from. */
   canMount = true;
   #server: Server;
@@ -141,7 +143,9 @@ export class FakeRegistry implements AsyncDisposable {
   #manifest(seen: SeenRequest, repository: string, reference: string, body: Buffer, response: ServerResponse): void {
     if (seen.method === 'PUT') {
       const digest = this.addManifest(repository, reference, body, seen.headers['content-type'] ?? '');
-      return void response.writeHead(201, { 'docker-content-digest': digest }).end();
+      const { subject } = JSON.parse(body.toString('utf8')) as { subject?: { digest: string } };
+      const kept = this.keepsReferrers && subject !== undefined ? { 'oci-subject': subject.digest } : {};
+      return void response.writeHead(201, { 'docker-content-digest': digest, ...kept }).end();
     }
     const manifest = this.manifests.get(`${repository}:${reference}`);
     if (manifest === undefined) return void specError(response, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');

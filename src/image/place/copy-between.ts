@@ -2,7 +2,6 @@
 import { compress, decompress } from '../../archive/compression.ts';
 import { verified } from '../../archive/verify.ts';
 import { BuilderError } from '../../report/builder-error.ts';
-import type { Emit } from '../../report/event.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { TransportName } from '../../spec/image-name.ts';
 import { type Compression, compressionOf, type ImageFormat, layerMediaType } from '../../spec/media-type.ts';
@@ -31,7 +30,6 @@ export interface CopyBetweenOptions extends PlaceOptions, EncryptionOptions {
   readonly forceCompression?: boolean | undefined;
   /** Further names at the destination. */
   readonly additionalTags?: readonly string[] | undefined;
-  readonly emit?: Emit | undefined;
 }
 
 /** Places that keep whatever form a layer comes in. */

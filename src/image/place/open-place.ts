@@ -2,6 +2,7 @@
 import { loadRegistriesConf } from '../../registry/registries-conf.ts';
 import type { RepositoryOptions } from '../../registry/repository.ts';
 import { BuilderError } from '../../report/builder-error.ts';
+import type { Emit } from '../../report/event.ts';
 import { type ImageName, parseImageName, TRANSPORTS, type TransportName } from '../../spec/image-name.ts';
 import type { Cancellable } from '../../spec/target.ts';
 import { callerUid } from '../../sys/host.ts';
@@ -26,6 +27,7 @@ export interface PlaceOptions extends Cancellable {
   readonly creds?: { readonly username: string; readonly password: string } | undefined;
   readonly retries?: number | undefined;
   readonly retryDelayMs?: number | undefined;
+  readonly emit?: Emit | undefined;
 }
 
 export type PlaceName = ImageName & { readonly transport: TransportName };
@@ -44,7 +46,7 @@ export function parsePlace(name: string): PlaceName {
 export function openPlace(name: PlaceName, access: 'read' | 'write', o: PlaceOptions = {}): Promise<OpenTarget> {
   const env = o.env ?? process.env;
   const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, signal } = o;
-  const registry: RepositoryOptions = { env, tlsVerify, certDir, authfile, creds, retries, retryDelayMs };
+  const registry: RepositoryOptions = { env, tlsVerify, certDir, authfile, creds, retries, retryDelayMs, emit: o.emit };
   return openTransport(name.transport, name.location, access, {
     registry,
     registriesConf: loadRegistriesConf({ path: o.registriesConf, dir: o.registriesConfDir, env, uid: callerUid(env) }),
