@@ -25,20 +25,43 @@ export async function findLockedImage(
   if (there?.image.record.manifest.digest === locked.digest) return { ...there, name: locked.name };
   const pinned = pinnedName(locked);
   if (pinned === undefined || o.policy === 'never') {
-    const found = there?.image.record.manifest.digest ?? 'not here';
-    throw new BuilderError(
-      'lock.mismatch',
-      `cannot use the image ${locked.reference}: it is locked to ${locked.digest}, but is ${found}`,
-      {
-        hint: `if it may change, build with --lock ${path} and without --locked`,
-        facts: { lock: path, locked: locked.digest, found },
-      },
-    );
+    throw mismatch(locked, there?.image.record.manifest.digest ?? 'not here', path);
   }
-  // The digest decides; asking again what the name stands for could only differ from it.
-  const found = await find(engine, pinned, { ...o, policy: 'missing' });
   // Names end up in annotations and history, which a lock must not change.
-  return { ...found, name: locked.name };
+  return { ...(await findPinned(engine, locked, pinned, find, o, path)), name: locked.name };
+}
+
+/** The digest decides; asking again what the name stands for could only differ from it. */
+async function findPinned(
+  engine: Engine,
+  locked: LockedImage,
+  pinned: string,
+  find: FindImage,
+  o: PullOptions,
+  path: string,
+): Promise<Found> {
+  try {
+    return await find(engine, pinned, { ...o, policy: 'missing' });
+  } catch (error) {
+    if (o.decryptionKeys === undefined || !isBuilderError(error)) throw error;
+    engine.signal?.throwIfAborted();
+  }
+  // The manifest of an image that was decrypted is one that no registry has: its name leads to the encrypted one.
+  const found = await find(engine, locked.reference, { ...o, policy: 'always' });
+  const { digest } = found.image.record.manifest;
+  if (digest === locked.digest) return found;
+  throw mismatch(locked, digest, path);
+}
+
+function mismatch({ reference, digest }: LockedImage, found: string, path: string): BuilderError {
+  return new BuilderError(
+    'lock.mismatch',
+    `cannot use the image ${reference}: it is locked to ${digest}, but is ${found}`,
+    {
+      hint: 'if this is wanted, update the lock file: build with --lock FILE and without --locked',
+      facts: { lock: path, locked: digest, found },
+    },
+  );
 }
 
 async function foundWithoutPull(

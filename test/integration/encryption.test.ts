@@ -176,7 +176,26 @@ describe('encrypted layers', { skip: missingPrograms('skopeo', 'docker-registry'
       other.give(context);
       const words = ['build', '-q', '--tls-verify=false', '-t', 'built', context];
       assert.match(other.try(words).stderr, /Dockerfile:1:1 \[layer\.encrypted\]/);
-      other.run(...words.slice(0, -1), '--decryption-key', key('mine.pem'), context);
+      const secret = `${key('mine.locked')}:sesame`;
+      const trace = join(other.folder, 'work/trace.json');
+      other.run(
+        ...words.slice(0, -1),
+        '--layers',
+        '--trace',
+        trace,
+        '--provenance',
+        'mode=max',
+        '--decryption-key',
+        secret,
+        context,
+      );
+      // Neither the store nor what tells of the build has heard of the passphrase.
+      assert.equal(tryCommand('grep', ['-rqa', 'sesame', join(other.folder, 'root'), trace]).status, 1);
+      const lock = join(other.folder, 'work/slipway.lock');
+      const decrypt = ['--decryption-key', key('mine.pem'), '--lock', lock];
+      const locked = other.run(...words.slice(0, -1), '--timestamp', '0', ...decrypt, context);
+      other.run('rmi', '--all', '--force');
+      assert.equal(other.run(...words.slice(0, -1), '--timestamp', '0', ...decrypt, '--locked', context), locked);
       const container = other.run('from', '--pull-never', 'built');
       other.run(
         'copy',

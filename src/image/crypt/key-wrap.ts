@@ -9,6 +9,9 @@ const CONTENT_CIPHERS = ['A128GCM', 'A192GCM', 'A256GCM', 'A128CBC-HS256', 'A192
 /** What other writers use. RSA-OAEP is with SHA-1, which is sound there and what every reader knows. */
 const KEY_CIPHERS = ['RSA-OAEP', 'RSA-OAEP-256', 'ECDH-ES+A128KW', 'ECDH-ES+A192KW', 'ECDH-ES+A256KW'];
 
+/** Each costs an operation of a private key: whoever makes the image must not choose how many there are. */
+export const MAX_RECIPIENTS = 256;
+
 /**
  * The JWE in its JSON form, for one recipient flattened.
  * @param recipients RSA or EC public keys, at least one
@@ -37,12 +40,8 @@ function keyCipherFor(key: KeyObject): string {
 export async function unwrapSecret(text: string, keys: readonly KeyObject[]): Promise<Uint8Array | undefined> {
   const { flattenedDecrypt, generalDecrypt } = await import('jose');
   const options = { keyManagementAlgorithms: KEY_CIPHERS, contentEncryptionAlgorithms: CONTENT_CIPHERS };
-  let jwe: GeneralJWE | FlattenedJWE;
-  try {
-    jwe = JSON.parse(text) as GeneralJWE | FlattenedJWE;
-  } catch {
-    return undefined;
-  }
+  const jwe = jweIn(text);
+  if (jwe === undefined) return undefined;
   for (const key of keys) {
     try {
       const opened =
@@ -53,4 +52,18 @@ export async function unwrapSecret(text: string, keys: readonly KeyObject[]): Pr
     }
   }
   return undefined;
+}
+
+/** What the library itself checks is left to it. */
+function jweIn(text: string): GeneralJWE | FlattenedJWE | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (!('recipients' in value)) return value as FlattenedJWE;
+  const { recipients } = value;
+  return Array.isArray(recipients) && recipients.length <= MAX_RECIPIENTS ? (value as GeneralJWE) : undefined;
 }

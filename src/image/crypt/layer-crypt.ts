@@ -13,7 +13,7 @@ import {
 } from '../../spec/encrypted-layer.ts';
 import type { Bytes } from '../../spec/target.ts';
 import { readPrivateKey, readRecipient } from './key-file.ts';
-import { unwrapSecret, wrapSecret } from './key-wrap.ts';
+import { MAX_RECIPIENTS, unwrapSecret, wrapSecret } from './key-wrap.ts';
 import {
   decryptContent,
   encryptContent,
@@ -135,7 +135,9 @@ export class LayerDecrypter {
         `for keys of ${keyWrappings(layer.annotations).join(', ') || 'nobody'}, which cannot be used here`,
       );
     }
-    for (const part of wrapped.split(',')) {
+    const parts = wrapped.split(',');
+    if (parts.length > MAX_RECIPIENTS) throw malformed(layer, `its key is wrapped more than ${MAX_RECIPIENTS} times`);
+    for (const part of parts) {
       const opened = await unwrapSecret(Buffer.from(part, 'base64').toString('utf8'), this.#keys);
       if (opened !== undefined) return secretIn(opened, nonce, layer);
     }

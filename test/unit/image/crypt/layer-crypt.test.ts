@@ -125,6 +125,30 @@ describe('an encrypted layer', () => {
     assert.equal((await drained(opened.decrypt(chunks(mine.bytes)))).toString(), 'text');
   });
 
+  it('is wrapped a bounded number of times', async () => {
+    const { layer } = await sealed('text', pair.publicKey);
+    const open = (wrapped: string) =>
+      new LayerDecrypter([other.privateKey]).open({
+        ...layer,
+        annotations: { ...layer.annotations, [JWE_ANNOTATION]: wrapped },
+      });
+    const once = layer.annotations![JWE_ANNOTATION]!;
+    const often = Array.from({ length: 257 }, () => once).join(',');
+    await assert.rejects(open(often), failsWith('layer.invalid', /wrapped more than 256 times/));
+    const { encrypted_key, ...jwe } = JSON.parse(Buffer.from(once, 'base64').toString()) as Record<string, unknown>;
+    const recipients = Array.from({ length: 257 }, () => ({ encrypted_key }));
+    const wide = Buffer.from(JSON.stringify({ ...jwe, recipients })).toString('base64');
+    await assert.rejects(open(wide), failsWith('layer.encrypted', /the key does not open it/));
+    for (const text of [
+      '',
+      'AAAA',
+      Buffer.from('null').toString('base64'),
+      Buffer.from('{"recipients":1}').toString('base64'),
+    ]) {
+      await assert.rejects(open(text), failsWith('layer.encrypted', /the key does not open it/));
+    }
+  });
+
   it('gives nobody its whole when its bytes are others', async () => {
     const { bytes, layer } = await sealed('text', pair.publicKey);
     const changed = Buffer.from(bytes);
