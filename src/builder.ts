@@ -12,6 +12,7 @@ import type { CreateListOptions } from './container/list-verbs.ts';
 import { requireNamespace } from './container/namespace.ts';
 import type { PrunedStore, PruneStoreOptions } from './container/prune-store.ts';
 import type { RememberedStep } from './container/remembered-steps.ts';
+import type { StoreCheckOptions, StoreCheckReport } from './container/store-repair.ts';
 import type { StoreUsage } from './container/store-usage.ts';
 import type { TreeChange, TreeDiffOptions } from './container/tree-diff.ts';
 import type {
@@ -154,6 +155,8 @@ export interface Builder extends AsyncDisposable {
   usage(): Promise<StoreUsage>;
   /** Removes what nobody needs: dangling images, remembered steps, downloads; with `all` unused images and caches. */
   pruneStore(o?: PruneStoreOptions): Promise<PrunedStore>;
+  /** Whether the store is what it says it is. Damage is a value, not an error. */
+  checkStore(o?: StoreCheckOptions): Promise<StoreCheckReport>;
   info(): Promise<InfoReport>;
 }
 
@@ -344,6 +347,10 @@ function builderOn(engine: Engine): Builder {
     pruneStore: async (options) => {
       await requireNamespace(engine);
       return (await import('./container/prune-store.ts')).pruneStore(engine, options);
+    },
+    checkStore: async (options) => {
+      await requireNamespace(engine);
+      return (await import('./container/store-repair.ts')).checkStore(engine, options);
     },
     info: async () => (await import('./container/info.ts')).info(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),

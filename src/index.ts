@@ -13,6 +13,8 @@ export type { LayerInsightOptions } from './container/layer-insight.ts';
 export type { CreateListOptions } from './container/list-verbs.ts';
 export type { PrunedStore, PruneStoreOptions } from './container/prune-store.ts';
 export type { RememberedStep } from './container/remembered-steps.ts';
+export type { CheckCounts, Damage } from './container/store-damage.ts';
+export type { StoreCheckOptions, StoreCheckReport } from './container/store-repair.ts';
 export type { ContainerUsage, ImageUsage, StoreUsage, UsageTotal } from './container/store-usage.ts';
 export type { TreeChange, TreeDiffOptions } from './container/tree-diff.ts';
 export type {

@@ -37,4 +37,22 @@ export const SYSTEM_COMMANDS: readonly Command[] = [
     examples: ['system prune', 'system prune --force --all --filter until=168h'],
     load: async () => (await import('./commands/system.ts')).prune,
   }),
+  row({
+    name: 'system check',
+    summary: 'Check whether the store is what it says it is',
+    usage: '',
+    description:
+      'Follows every record of the store to its content, and says what is missing or damaged. The exit code is 1 when ' +
+      'damage is left. With --repair what can be mended is mended, and nothing that is sound is removed.',
+    positionals: none('system check'),
+    interspersed: true,
+    options: [
+      option('--read-data bool', 'read all content and compute its digests'),
+      option('--repair bool', 'mend what can be mended'),
+      option('-q,--quiet bool', 'only what is damaged'),
+      option('--json bool', 'JSON'),
+    ],
+    examples: ['system check', 'system check --read-data', 'system check --read-data --repair'],
+    load: async () => (await import('./commands/system-check.ts')).check,
+  }),
 ];

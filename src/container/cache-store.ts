@@ -6,7 +6,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync } f
 import { join } from 'node:path';
 import { decompress } from '../archive/compression.ts';
 import { encodeEntry } from '../archive/tar-writer.ts';
-import { BuilderError } from '../report/builder-error.ts';
+import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import { suggest } from '../report/suggestion.ts';
 import { applyTar } from '../rootfs/apply-tar.ts';
 import { diffTrees } from '../rootfs/diff-tree.ts';
@@ -66,7 +66,7 @@ export function listCaches(engine: Engine): CacheSummary[] {
 
 function summarize(root: string, name: string, directories: readonly string[]): CacheSummary {
   const path = join(root, `${name}.json`);
-  const known = readJsonFile(path) as CacheIdentity | undefined;
+  const known = identityAt(path);
   let sizeBytes = 0;
   let files = 0;
   for (const directory of directories) {
@@ -84,6 +84,16 @@ function summarize(root: string, name: string, directories: readonly string[]): 
     usedAt: statSync(known === undefined ? join(root, directories[0]!) : path).mtimeMs,
     isBusy: directories.some((directory) => isHeld(root, directory)),
   };
+}
+
+/** One that a crash of the machine cut off is written again with the next use. */
+function identityAt(path: string): CacheIdentity | undefined {
+  try {
+    return readJsonFile(path) as CacheIdentity | undefined;
+  } catch (error) {
+    if (isBuilderError(error, 'store.damaged')) return undefined;
+    throw error;
+  }
 }
 
 function lockOf(root: string, directory: string): string {

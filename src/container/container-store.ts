@@ -71,6 +71,8 @@ export async function createContainer(
     readonly wanted?: string | undefined;
     readonly stem: string | undefined;
     readonly suffix?: string | undefined;
+    /** Of what was prepared for it; default a fresh one. */
+    readonly id?: string;
   },
   make: (id: string, name: string) => WorkingContainer,
 ): Promise<WorkingContainer> {
@@ -85,10 +87,15 @@ export async function createContainer(
     });
   }
   for (let n = 1; taken.has(name); n++) name = `${plain}-${n}`;
-  const id = randomBytes(32).toString('hex');
+  const id = names.id ?? newContainerId();
   const container = make(id, name);
   engine.store.containers.put(id, container);
   return container;
+}
+
+/** 64 hex digits nobody else has. */
+export function newContainerId(): string {
+  return randomBytes(32).toString('hex');
 }
 
 /** @throws `container.exists` */

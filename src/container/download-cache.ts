@@ -18,6 +18,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { isBuilderError } from '../report/builder-error.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
 import { readJsonFile, writeAtomic } from '../store/atomic-file.ts';
@@ -56,8 +57,8 @@ export class DownloadCache {
 
   /** What is kept of a URL, if it is whole. */
   find(url: string): KeptDownload | undefined {
-    const record = readJsonFile(this.#recordOf(url)) as KeptDownload | undefined;
-    if (record?.version !== 1) return undefined;
+    const record = recordAt(this.#recordOf(url));
+    if (record === undefined) return undefined;
     const stat = statSync(join(this.folderOf(record), record.name), { throwIfNoEntry: false });
     return stat?.isFile() === true && stat.size === record.sizeBytes ? record : undefined;
   }
@@ -96,7 +97,7 @@ export class DownloadCache {
     for (const name of readdirSync(this.#records)) {
       const path = join(this.#records, name);
       const isOld = Date.now() - statSync(path).mtimeMs >= olderThanMs;
-      const record = isOld ? undefined : (readJsonFile(path) as KeptDownload | undefined);
+      const record = isOld ? undefined : recordAt(path);
       if (record === undefined) rmSync(path, { force: true });
       else wanted.add(record.folder);
     }
@@ -104,6 +105,17 @@ export class DownloadCache {
     for (const folder of readdirSync(this.#files)) {
       if (!wanted.has(folder)) rmSync(join(this.#files, folder), { recursive: true, force: true });
     }
+  }
+}
+
+/** One that a crash of the machine cut off is a file to download again. */
+function recordAt(path: string): KeptDownload | undefined {
+  try {
+    const record = readJsonFile(path) as KeptDownload | undefined;
+    return record?.version === 1 ? record : undefined;
+  } catch (error) {
+    if (isBuilderError(error, 'store.damaged')) return undefined;
+    throw error;
   }
 }
 

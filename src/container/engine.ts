@@ -1,6 +1,7 @@
 /** What every verb works with: the store, the snapshots in it, and how to speak to the outside. */
 import { existsSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isBuilderError } from '../report/builder-error.ts';
 import type { Emit } from '../report/event.ts';
 import { chooseDriver, openSnapshotter } from '../rootfs/open-snapshotter.ts';
 import type { Snapshotter } from '../rootfs/snapshotter.ts';
@@ -100,10 +101,24 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
 /** A store keeps the driver its first user got, so that the probe runs once and containers stay where they are. */
 function rememberedDriver(paths: StorePaths, wanted: StorageDriver | undefined): StorageDriver {
   const file = join(paths.base, 'driver.json');
-  const known = readJsonFile(file) as { readonly driver?: unknown } | undefined;
-  if (known?.driver === 'overlay' || known?.driver === 'vfs') return known.driver;
-  const driver = wanted ?? chooseDriver(join(paths.rootfs, 'probe')).driver;
+  const known = writtenDriver(file);
+  if (known !== undefined) return known;
+  // Where the file was cut off by a crash of the machine, the directory tells.
+  const used = existsSync(file) ? DRIVERS.find((name) => existsSync(join(paths.rootfs, name))) : undefined;
+  const driver = used ?? wanted ?? chooseDriver(join(paths.rootfs, 'probe')).driver;
   rmSync(join(paths.rootfs, 'probe'), { recursive: true, force: true });
   writeAtomic(file, JSON.stringify({ driver }), { durable: false });
   return driver;
+}
+
+const DRIVERS: readonly StorageDriver[] = ['overlay', 'vfs'];
+
+function writtenDriver(file: string): StorageDriver | undefined {
+  try {
+    const known = readJsonFile(file) as { readonly driver?: unknown } | undefined;
+    return DRIVERS.find((name) => name === known?.driver);
+  } catch (error) {
+    if (isBuilderError(error, 'store.damaged')) return undefined;
+    throw error;
+  }
 }

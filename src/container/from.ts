@@ -1,7 +1,8 @@
 /** `from`: a new working container on an image, or on nothing. */
+import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { hostPlatform } from '../spec/platform.ts';
-import { containerStem, createContainer } from './container-store.ts';
+import { containerStem, createContainer, newContainerId } from './container-store.ts';
 import type { Engine } from './engine.ts';
 import { nowNanoseconds } from './image-times.ts';
 import { type LocalImage, loadImage } from './local-image.ts';
@@ -21,21 +22,37 @@ export async function from(engine: Engine, image: string, o: FromOptions = {}): 
   const { record, name } = await pullImage(engine, image, o);
   const local = loadImage(engine, record);
   const snapshot = await unpack(engine, local);
-  const container = await createContainer(
-    engine,
-    { wanted: o.name, stem: containerStem(name, record.id), suffix: o.suffix },
-    (id, containerName) => ({
-      ...blank(id, containerName, o),
-      base: { name, id: record.id, digest: record.manifest.digest, manifest: record.manifest },
-      baseLayers: local.layers,
-      baseSnapshot: snapshot,
-      baseConfig: local.config,
-      config: startingConfig(local),
-      annotations: baseAnnotations(local.manifest.annotations ?? {}, name, record.manifest),
-    }),
+  return withFiles(engine, snapshot, (id) =>
+    createContainer(
+      engine,
+      { id, wanted: o.name, stem: containerStem(name, record.id), suffix: o.suffix },
+      (_, containerName) => ({
+        ...blankContainer(id, containerName, o),
+        base: { name, id: record.id, digest: record.manifest.digest, manifest: record.manifest },
+        baseLayers: local.layers,
+        baseSnapshot: snapshot,
+        baseConfig: local.config,
+        config: startingConfig(local),
+        annotations: baseAnnotations(local.manifest.annotations ?? {}, name, record.manifest),
+      }),
+    ),
   );
-  await engine.snapshots.prepare(container.id, snapshot);
-  return container;
+}
+
+/** The files come before the record, so that whoever is killed in between leaves garbage and no half container. */
+async function withFiles(
+  engine: Engine,
+  base: SnapshotId | undefined,
+  create: (id: string) => Promise<WorkingContainer>,
+): Promise<WorkingContainer> {
+  const id = newContainerId();
+  await engine.snapshots.prepare(id, base);
+  try {
+    return await create(id);
+  } catch (error) {
+    await engine.snapshots.removeActive(id);
+    throw error;
+  }
 }
 
 /** The image's config as a start for changes: what belongs to that image alone is gone. */
@@ -57,14 +74,15 @@ export function baseAnnotations(
 }
 
 async function fromScratch(engine: Engine, o: FromOptions): Promise<WorkingContainer> {
-  const container = await createContainer(engine, { wanted: o.name, stem: undefined, suffix: o.suffix }, (id, name) =>
-    blank(id, name, o),
+  return withFiles(engine, undefined, (id) =>
+    createContainer(engine, { id, wanted: o.name, stem: undefined, suffix: o.suffix }, (_, name) =>
+      blankContainer(id, name, o),
+    ),
   );
-  await engine.snapshots.prepare(container.id, undefined);
-  return container;
 }
 
-function blank(id: string, name: string, o: FromOptions): WorkingContainer {
+/** A container of that id and name, on nothing. */
+export function blankContainer(id: string, name: string, o: FromOptions): WorkingContainer {
   const platform = o.platform ?? hostPlatform();
   return {
     version: 1,

@@ -8,7 +8,7 @@ import type { WorkingContainer } from './working-container.ts';
 
 /** Gives containers whose commit was killed their files back. One that somebody is busy with is left alone. */
 export async function mendContainers(store: Store<WorkingContainer, unknown>, snapshots: Snapshotter): Promise<void> {
-  for (const { id } of store.containers.list()) {
+  for (const { id } of store.containers.listReadable()) {
     if (await snapshots.has({ key: id })) continue;
     using lock = store.containers.tryLock(id);
     if (lock === undefined || (await snapshots.has({ key: id }))) continue;

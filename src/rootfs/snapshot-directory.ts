@@ -34,7 +34,7 @@ import { BuilderError } from '../report/builder-error.ts';
 import { digestOf, hexOf } from '../spec/digest.ts';
 import { FileLock } from '../sys/file-lock.ts';
 import { writeFile } from '../sys/file-write.ts';
-import { AT_FDCWD, errnoOf, lutimensat, syncfs } from '../sys/libc.ts';
+import { AT_FDCWD, errnoOf, exchange, lutimensat, syncfs } from '../sys/libc.ts';
 import { unmount } from '../sys/mount.ts';
 import { removeTree } from './remove-tree.ts';
 import type { SnapshotId } from './snapshotter.ts';
@@ -47,6 +47,12 @@ export interface SnapshotRecord {
   /** The key it has, or had before it was sealed. */
   readonly key: string;
   readonly parent?: SnapshotId;
+}
+
+/** What is wrong with a snapshot as such: its record cannot be read, or the link is gone by which it is mounted. */
+export interface SnapshotProblem {
+  readonly snapshot: SnapshotRef;
+  readonly what: 'record' | 'link';
 }
 
 /** A snapshot in the making, below tmp; publish it or discard it. */
@@ -214,6 +220,7 @@ export class SnapshotDirectory {
     removeTree(doomed);
   }
 
+  /** Those whose records can be read; `problems` has the others. */
   sealed(): Map<SnapshotId, SnapshotId | undefined> {
     const found = new Map<SnapshotId, SnapshotId | undefined>();
     for (const name of readdirSync(this.#sealed)) {
@@ -229,6 +236,60 @@ export class SnapshotDirectory {
     const found = [...this.sealed().keys()].filter((id) => this.record({ id }).key === key);
     const sealedAt = (id: SnapshotId): bigint => statSync(this.#pathOf({ id }), { bigint: true }).ctimeNs;
     return found.sort((a, b) => (sealedAt(a) < sealedAt(b) ? -1 : 1)).at(-1);
+  }
+
+  /** What a crash of the machine, or a hand, did to snapshots as such; their content is not looked at. */
+  problems(): readonly SnapshotProblem[] {
+    const found: SnapshotProblem[] = [];
+    for (const name of readdirSync(this.#sealed)) {
+      const id = name as SnapshotId;
+      if (this.recordIfAny({ id }) === undefined) found.push({ snapshot: { id }, what: 'record' });
+      else if (!existsSync(join(this.links, id))) found.push({ snapshot: { id }, what: 'link' });
+    }
+    for (const name of readdirSync(this.#active)) {
+      const isReadable = readRecord(join(this.#active, name, 'record.json')) !== undefined;
+      if (!isReadable && existsSync(join(this.#active, name))) found.push({ snapshot: { key: name }, what: 'record' });
+    }
+    return found;
+  }
+
+  /** Writes the record of a sealed snapshot that lost its own, and its link. */
+  restore(id: SnapshotId, parent: SnapshotId | undefined): void {
+    if (this.recordIfAny({ id }) === undefined) {
+      const record: SnapshotRecord = { version: 1, key: id, ...(parent === undefined ? {} : { parent }) };
+      const path = join(this.#pathOf({ id }), 'record.json');
+      writeFile(`${path}.new`, `${JSON.stringify(record)}\n`, { mode: 0o600, flush: true });
+      renameSync(`${path}.new`, path);
+    }
+    this.#link(id);
+  }
+
+  #link(id: SnapshotId): void {
+    if (!existsSync(join(this.links, id))) symlinkSync(`../snapshots/${id}/fs`, join(this.links, id));
+  }
+
+  /** Makes the record of a sealed snapshot unreadable again, after `restore` turned out wrong. */
+  unrestore(id: SnapshotId): void {
+    unlinkSync(join(this.#pathOf({ id }), 'record.json'));
+  }
+
+  /**
+   * The active snapshot takes the place of a sealed one, in one step; what that held is removed. A sealed one that is
+   * missing is there afterwards. Nobody may be using either.
+   */
+  replace(id: SnapshotId, key: string): void {
+    this.record({ key });
+    using _ = this.#changing();
+    const path = this.#pathOf({ id });
+    if (existsSync(path)) {
+      const doomed = join(this.#temporary, randomName());
+      renameSync(this.#pathOf({ key }), doomed);
+      exchange(doomed, path);
+      removeTree(doomed);
+    } else {
+      renameSync(this.#pathOf({ key }), path);
+      this.#link(id);
+    }
   }
 
   active(): Map<string, SnapshotId | undefined> {
@@ -320,12 +381,21 @@ function readRecord(path: string): SnapshotRecord | undefined {
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
     throw error;
   }
-  const record = JSON.parse(text) as SnapshotRecord;
-  if (record.version === 1) return record;
+  const record = parsed(text);
+  if (record === undefined || record.version === 1) return record;
   throw new BuilderError(
     'store.format',
     `the snapshot record ${path} has the unknown version ${JSON.stringify(record.version)}`,
   );
+}
+
+/** One that a crash of the machine cut off is as good as none: a layer is unpacked again, and `problems` tells. */
+function parsed(text: string): SnapshotRecord | undefined {
+  try {
+    return JSON.parse(text) as SnapshotRecord;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The root directory of an empty tree looks the same whatever the driver, user, umask and time. */

@@ -80,6 +80,15 @@ export interface Snapshotter {
   flush(): Promise<void>;
   /** Bytes on disk of a snapshot's own files, what its parents hold not included where the driver shares it. */
   diskUse(snapshot: { key: string } | { id: SnapshotId }): Promise<{ readonly bytes: number; readonly files: number }>;
+  /** Snapshots that are there and cannot be used; `list` has none whose record cannot be read. */
+  problems(): Promise<
+    readonly { readonly snapshot: { key: string } | { id: SnapshotId }; readonly what: 'record' | 'link' }[]
+  >;
+  /** Gives a sealed snapshot of `problems` a record and a link again; `unrestore` takes the record back. */
+  restore(id: SnapshotId, parent: SnapshotId | undefined): Promise<void>;
+  unrestore(id: SnapshotId): Promise<void>;
+  /** The active snapshot takes the place and the id of a sealed one, which nobody may be using. */
+  replace(id: SnapshotId, key: string): Promise<void>;
   /** All sealed snapshots with their parents, and all active keys with theirs. */
   list(): Promise<{
     readonly sealed: ReadonlyMap<SnapshotId, SnapshotId | undefined>;

@@ -39,6 +39,22 @@ export abstract class StoredSnapshots {
     return diskUse(this.directory.fsOf(snapshot));
   }
 
+  async problems(): ReturnType<Snapshotter['problems']> {
+    return this.directory.problems();
+  }
+
+  async restore(id: SnapshotId, parent: SnapshotId | undefined): Promise<void> {
+    this.directory.restore(id, parent);
+  }
+
+  async unrestore(id: SnapshotId): Promise<void> {
+    this.directory.unrestore(id);
+  }
+
+  async replace(id: SnapshotId, key: string): Promise<void> {
+    this.directory.replace(id, key);
+  }
+
   async list(): ReturnType<Snapshotter['list']> {
     return { sealed: this.directory.sealed(), active: this.directory.active() };
   }

@@ -2,7 +2,7 @@
  * Snapshots as whole copies in plain directories. Slower than overlay and hungrier for space (unless the file system
  * shares blocks), but it needs no mount and works everywhere.
  */
-import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cancellable } from '../spec/target.ts';
 import { type FileStat, lstatat } from '../sys/libc.ts';
@@ -46,6 +46,18 @@ export class VfsSnapshotter extends StoredSnapshots implements Snapshotter {
     using draft = this.directory.draft(this.directory.record({ key }));
     await withDirectories(this.directory.fsOf({ key }), draft.fs, (from, to) => cloneTree(from, to));
     return this.directory.publishSealed(draft);
+  }
+
+  override async replace(id: SnapshotId, key: string): Promise<void> {
+    // What children remember of inodes is of those that go now.
+    const { sealed, active } = await this.list();
+    for (const [child, parent] of sealed) if (parent === id) this.#forgetInodes({ id: child });
+    for (const [child, parent] of active) if (parent === id) this.#forgetInodes({ key: child });
+    await super.replace(id, key);
+  }
+
+  #forgetInodes(snapshot: SnapshotRef): void {
+    rmSync(this.directory.fileOf(snapshot, INDEX_FILE), { force: true });
   }
 
   async changes(snapshot: SnapshotRef, base?: SnapshotId | null): Promise<ChangeSource & AsyncDisposable> {

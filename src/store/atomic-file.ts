@@ -64,6 +64,9 @@ export function readJsonFile(path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new BuilderError('store.damaged', `the store file ${path} is not JSON`, { cause });
+    throw new BuilderError('store.damaged', `the store file ${path} is not JSON`, {
+      cause,
+      hint: '`slipway system check --repair` mends what can be mended',
+    });
   }
 }

@@ -78,7 +78,7 @@ export class ContentStore {
     }
     if (digestOf(content) !== digest) {
       throw new BuilderError('store.damaged', `the blob ${digest} in the store has other content`, {
-        hint: 'pull the image again, or remove it',
+        hint: '`slipway system check --repair` clears it away; then pull or build the image again',
       });
     }
     return content;

@@ -58,6 +58,13 @@ export class ImageTable {
     writeAtomic(this.#path, JSON.stringify(file));
   }
 
+  /** Writes the whole table without reading the one that is there, which may be damaged. */
+  async rewrite(images: readonly ImageRecord[]): Promise<void> {
+    using _ = await FileLock.acquire(join(this.#locks, 'images'), 'exclusive');
+    const file: TableFile = { version: 1, images };
+    writeAtomic(this.#path, JSON.stringify(file));
+  }
+
   /** Adds the image or its names; the names leave whatever image had them before. */
   async put(record: ImageRecord): Promise<void> {
     await this.edit((before) => withImage(before, record));

@@ -2,7 +2,7 @@
  * What is known of layers beyond their bytes: the size of the tar, the compressed forms it was seen in, the registries
  * that hold those, and the snapshot in which a stack of layers is unpacked.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type ChainId, type DiffId, hexOf } from '../spec/digest.ts';
@@ -82,6 +82,11 @@ export class LayerTable {
     if (before.snapshot !== snapshot) this.#write(diffId, { ...before, snapshot });
   }
 
+  /** Writes all that is known of a layer, whatever was there before. */
+  rewrite(diffId: DiffId, record: LayerRecord): void {
+    this.#write(diffId, record);
+  }
+
   #write(diffId: DiffId, record: LayerRecord): void {
     writeAtomic(this.#pathOf(diffId), JSON.stringify(record), { durable: false });
   }
@@ -108,6 +113,15 @@ export class LayerTable {
   noteSnapshot(chain: ChainId, snapshot: string, o: { readonly isChecked?: boolean } = {}): void {
     const text = o.isChecked === true ? snapshot : `${snapshot} ${bootId()}`;
     writeAtomic(join(this.#chains, hexOf(chain)), text, { durable: false });
+  }
+
+  /** Stacks that are noted to be unpacked there count as not unpacked from now on. */
+  forgetUnpacked(snapshot: string): void {
+    for (const name of readdirSync(this.#chains)) {
+      if (!/^[0-9a-f]{64}$/.test(name)) continue;
+      const chain = `sha256:${name}` as ChainId;
+      if (this.snapshotOf(chain)?.id === snapshot) this.deleteChain(chain);
+    }
   }
 
   deleteChain(chain: ChainId): void {

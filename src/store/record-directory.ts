@@ -1,6 +1,7 @@
 /** Records as JSON files in directories of their own, one lock each: working containers. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isBuilderError } from '../report/builder-error.ts';
 import { FileLock, type LockOptions } from '../sys/file-lock.ts';
 import { readJsonFile, writeAtomic } from './atomic-file.ts';
 
@@ -30,6 +31,18 @@ export class RecordDirectory<T> {
     return readdirSync(this.#root)
       .map((id) => this.get(id))
       .filter((record) => record !== undefined);
+  }
+
+  /** Without those that a crash of the machine cut off. */
+  listReadable(): T[] {
+    return readdirSync(this.#root).flatMap((id) => {
+      try {
+        return this.get(id) ?? [];
+      } catch (error) {
+        if (isBuilderError(error, 'store.damaged')) return [];
+        throw error;
+      }
+    });
   }
 
   put(id: string, record: T): void {

@@ -1,6 +1,7 @@
 /** Results of build steps by key: a file each, found by name, with the inputs that made the key. */
 import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import { isBuilderError } from '../report/builder-error.ts';
 import { type Digest, hexOf } from '../spec/digest.ts';
 import { readJsonFile, writeAtomic } from './atomic-file.ts';
 
@@ -58,8 +59,14 @@ export class StepTable<Result> {
   }
 
   #read(key: Digest): StepRecord<Result> | Alias | undefined {
-    const found = readJsonFile(this.#pathOf(key)) as StepRecord<Result> | Alias | undefined;
-    return found?.version === 2 ? found : undefined;
+    try {
+      const found = readJsonFile(this.#pathOf(key)) as StepRecord<Result> | Alias | undefined;
+      return found?.version === 2 ? found : undefined;
+    } catch (error) {
+      // One that a crash of the machine cut off is a step to run again.
+      if (isBuilderError(error, 'store.damaged')) return undefined;
+      throw error;
+    }
   }
 
   get(key: Digest): StepRecord<Result> | undefined {

@@ -131,6 +131,7 @@ const cSymlinkat = lazy('int symlinkat(const uint8_t*, int, const uint8_t*)');
 const cLinkat = lazy('int linkat(int, const uint8_t*, int, const uint8_t*, int)');
 const cUnlinkat = lazy('int unlinkat(int, const uint8_t*, int)');
 const cRenameat = lazy('int renameat(int, const uint8_t*, int, const uint8_t*)');
+const cRenameat2 = lazy('int renameat2(int, const uint8_t*, int, const uint8_t*, uint32_t)');
 const cReadlinkat = lazy('int64_t readlinkat(int, const uint8_t*, uint8_t*, size_t)');
 const cFchownat = lazy('int fchownat(int, const uint8_t*, uint32_t, uint32_t, int)');
 const cFchmodat = lazy('int fchmodat(int, const uint8_t*, uint32_t, int)');
@@ -178,6 +179,11 @@ export function unlinkat(dirFd: number, path: PathLike, flags = 0): void {
 }
 export function renameat(fromFd: number, from: PathLike, toFd: number, to: PathLike): void {
   check(cRenameat(fromFd, cString(from), toFd, cString(to)), 'rename', from);
+}
+const RENAME_EXCHANGE = 2;
+/** Two names of one file system get each other's content at once. @see renameat2(2) */
+export function exchange(one: PathLike, other: PathLike): void {
+  check(cRenameat2(AT_FDCWD, cString(one), AT_FDCWD, cString(other), RENAME_EXCHANGE), 'exchange', one);
 }
 export function readlinkat(dirFd: number, path: PathLike): Buffer {
   const out = Buffer.allocUnsafe(4097);
