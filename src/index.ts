@@ -108,3 +108,4 @@ export type { Compression, ImageFormat } from './spec/media-type.ts';
 export { formatPlatform, hostPlatform, type Platform, parsePlatform } from './spec/platform.ts';
 export type { ExitStatus, Isolation, NetworkMode, ResourceLimit } from './spec/process-spec.ts';
 export { IMAGE_SPEC_VERSION, RUNTIME_SPEC_VERSION, VERSION } from './spec/version.ts';
+export type { SigningOptions } from './trust/signer.ts';

@@ -13,6 +13,7 @@ import { isRemoteName, sendImage } from '../container/push.ts';
 import { prepareRuns } from '../container/run-process.ts';
 import { newImageName } from '../container/short-names.ts';
 import { summarizeImage } from '../container/summaries.ts';
+import { refuseSigning } from '../container/trust.ts';
 import type { BuildOptions, BuildResult, BuiltImage } from '../container/verb-options.ts';
 import { recordImage } from '../container/write-image.ts';
 import { unusedBuildArgs } from '../dockerfile/build-args.ts';
@@ -108,6 +109,8 @@ async function buildOnce(
   const wanted = parseAttestations(o, engine.cwd);
   refuseUnsupported(o, outputs, wanted);
   const names = targetNames(o, outputs);
+  const isSent = names.remote.length > 0 || outputs.some((output) => output.type === 'image' && output.push);
+  if (!isSent) refuseSigning(o);
   // Told before hours of building, not after.
   if (o.manifest !== undefined) findList(engine, o.manifest);
   await using stack = new CleanupStack();

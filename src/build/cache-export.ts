@@ -26,10 +26,12 @@ export interface ExportedSteps {
 /** @throws the errors of sending, unless the destination ignores them; then they are warnings */
 export async function exportCache(
   engine: Engine,
-  o: BuildOptions,
+  options: BuildOptions,
   destinations: readonly CacheDestination[],
   steps: ExportedSteps,
 ): Promise<void> {
+  // Caches are checked by their keys; signatures are for images.
+  const { signBy: _key, signBySigstorePrivateKey: _file, ...o } = options;
   for (const { place, mode, ignoresErrors } of destinations) {
     try {
       if (place.type === 'repository') await sendSteps(engine, o, place.name, steps[mode]);

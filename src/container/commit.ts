@@ -19,6 +19,7 @@ import { deleteContainer } from './remove-container.ts';
 import { parseSbomFiles, snapshotInventory, writeSbomFiles } from './sbom-files.ts';
 import { type SealedLayer, sealLayer } from './seal-layer.ts';
 import { aliasedName, newImageName } from './short-names.ts';
+import { refuseSigning } from './trust.ts';
 import { unpack } from './unpack.ts';
 import type { CommitOptions, CommitResult } from './verb-options.ts';
 import type { WorkingContainer } from './working-container.ts';
@@ -40,6 +41,7 @@ export async function commit(
   const sbom = parseSbomFiles(o, engine.cwd);
   const remote = image !== undefined && isRemoteName(image);
   requireEncryptable(engine, remote, o);
+  if (!remote) refuseSigning(o);
   const added = (o.addFiles ?? []).map((text) => parseAddedFile(text, engine.cwd));
   if (o.manifest !== undefined) findList(engine, newImageName(o.manifest));
   const name = image === undefined || remote ? undefined : (aliasedName(engine, image) ?? newImageName(image));

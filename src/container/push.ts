@@ -1,7 +1,9 @@
 /** Images out of the store, to registries and every other place. */
+import { resolve } from 'node:path';
 import { copyImage } from '../image/copy.ts';
 import type { CopyOptions, TransformLayer } from '../image/copy-options.ts';
 import { layerEncrypter } from '../image/crypt/layer-crypt.ts';
+import { ImageSigner } from '../image/image-signer.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
 import type { OpenTarget } from '../image/transport/transport.ts';
 import { BuilderError } from '../report/builder-error.ts';
@@ -86,11 +88,34 @@ export async function sendImage(
     signal: engine.signal,
   });
   signaturePolicy(engine);
+  const { env, emit, signal, cwd } = engine;
+  const around = { env, emit, signal, resolve: (path: string) => resolve(cwd, path) };
+  const signer = await ImageSigner.open(place, { transport, location: named.location, signing: o, ...around });
+  const there: Destination = { place, transport, location: named.location, signer, encrypter };
+  const sent = await sendTo(engine, manifest, there, o, said);
+  signer.sent(sent);
+  await signer.finish();
+  return sent;
+}
+
+interface Destination {
+  readonly place: OpenTarget;
+  readonly transport: TransportName;
+  readonly location: string;
+  readonly signer: ImageSigner;
+  readonly encrypter: CopyOptions['encrypter'];
+}
+
+async function sendTo(
+  engine: Engine,
+  manifest: Descriptor,
+  destination: Destination,
+  o: PushOptions,
+  said: StoredPredicates,
+): Promise<Descriptor> {
+  const { place, transport, location } = destination;
   const outgoing = new OutgoingLayers(engine);
-  const options = (compression?: Compression): CopyOptions => ({
-    ...copyOptions(engine, transport, place, outgoing, manifest, o, compression),
-    encrypter,
-  });
+  const options = (compression?: Compression) => copyOptions(engine, destination, outgoing, manifest, o, compression);
   const { addCompression = [] } = o;
   if (addCompression.length > 0 && isIndex(manifest.mediaType)) {
     requireVariantFormat(o.format ?? place.requiredFormat);
@@ -118,7 +143,7 @@ export async function sendImage(
     sent.push({ ...part, manifest: there });
   }
   await outgoing.kept();
-  const names = transport === 'docker' ? [named.location] : [];
+  const names = transport === 'docker' ? [location] : [];
   return await nameAttested(engine, place, sent, { names, annotations: attested.annotations, signal: engine.signal });
 }
 
@@ -138,8 +163,7 @@ function retryOf(conf: ContainersConf, o: PushOptions): Pick<CopyOptions, 'retri
 /** @param compression in the place of what the push asks for: layers are compressed again, in OCI's format */
 function copyOptions(
   engine: Engine,
-  transport: TransportName,
-  place: OpenTarget,
+  { place, transport, signer, encrypter }: Destination,
   outgoing: OutgoingLayers,
   manifest: Descriptor,
   o: PushOptions,
@@ -169,6 +193,8 @@ function copyOptions(
     ...(isIndex(manifest.mediaType) && o.indexOnly === true ? { platforms: 'none' as const } : {}),
     ...(format === undefined ? {} : { format }),
     ...(wanted === undefined ? {} : { transformLayer }),
+    signatures: signer,
+    encrypter,
     emit: engine.emit,
     signal: engine.signal,
     concurrency: conf.parallelCopies,

@@ -2,11 +2,13 @@
 import { type Admit, admission, placeAdmission } from '../image/admission.ts';
 import { readImageSignatures } from '../registry/image-signatures.ts';
 import type { Repository } from '../registry/repository.ts';
+import { BuilderError } from '../report/builder-error.ts';
 import type { TransportName } from '../spec/image-name.ts';
 import type { QualifiedReference } from '../spec/reference.ts';
 import { loadPolicy } from '../trust/load-policy.ts';
 import type { Policy } from '../trust/policy.ts';
 import { registryIdentity } from '../trust/policy-scope.ts';
+import type { SigningOptions } from '../trust/signer.ts';
 import type { Engine } from './engine.ts';
 import type { RegistryOptions } from './verb-options.ts';
 
@@ -43,4 +45,15 @@ export function admitFromPlace(
 ): Admit | undefined {
   const policy = signaturePolicy(engine);
   return transport === 'containers-storage' ? undefined : placeAdmission(policy, transport, location, place);
+}
+
+/**
+ * For images that stay in the store, which keeps no signatures.
+ * @throws `usage.unsupported` when they are to be signed
+ */
+export function refuseSigning({ signBy, signBySigstorePrivateKey }: SigningOptions): void {
+  if (signBy === undefined && signBySigstorePrivateKey === undefined) return;
+  throw new BuilderError('usage.unsupported', 'cannot sign an image that stays in the store: it keeps no signatures', {
+    hint: 'name a registry (docker://REGISTRY/NAME:TAG), or sign when you push',
+  });
 }

@@ -9,6 +9,7 @@ import type { Compression, ImageFormat } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Isolation, NetworkMode } from '../spec/process-spec.ts';
 import type { Cancellable } from '../spec/target.ts';
+import type { SigningOptions } from '../trust/signer.ts';
 import type { RunDefaults } from './working-container.ts';
 
 /** Where the store is and what surrounds the builder. Every default is the machine's. */
@@ -138,7 +139,7 @@ export interface ConfigChanges {
   readonly addHistory?: boolean;
 }
 
-export interface CommitOptions extends RegistryOptions, EncryptionOptions, Cancellable {
+export interface CommitOptions extends RegistryOptions, SigningOptions, EncryptionOptions, Cancellable {
   readonly format?: ImageFormat;
   readonly squash?: boolean;
   /** Seconds since the epoch for `created`, history and all new layer mtimes. */
@@ -188,7 +189,7 @@ export interface CommitResult {
   readonly stored: boolean;
 }
 
-export interface PushOptions extends RegistryOptions, EncryptionOptions, Cancellable {
+export interface PushOptions extends RegistryOptions, SigningOptions, EncryptionOptions, Cancellable {
   readonly format?: ImageFormat;
   readonly compression?: Compression;
   readonly compressionLevel?: number;
@@ -263,7 +264,7 @@ export interface ListEntryOptions extends RegistryOptions {
   readonly annotations?: readonly string[];
 }
 
-export interface BuildOptions extends RegistryOptions, Cancellable {
+export interface BuildOptions extends RegistryOptions, SigningOptions, Cancellable {
   /** As of `PullOptions`, for the images the build reads. */
   readonly decryptionKeys?: readonly string[];
   /** Directory, Containerfile path, URL, git URL or `-`; default the current directory. */

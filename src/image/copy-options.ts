@@ -34,9 +34,18 @@ export interface SourceLayer {
 /** undefined leaves the layer as it is. */
 export type TransformLayer = (layer: SourceLayer, o: Cancellable) => Promise<LayerReplacement | undefined>;
 
+/** What a transfer has to know about signatures. */
+export interface CopySignatures {
+  /** Whether a manifest or index of the source must reach the destination unchanged. */
+  isBound(d: Descriptor): Promise<boolean>;
+  sent(d: Descriptor): void;
+}
+
 export interface CopyOptions extends Cancellable {
   /** Judges every single image of the source once its manifest is here; nothing of one it refuses is copied. */
   readonly admit?: Admit | undefined;
+  /** Asked of every image and list whether signatures bind it to its bytes, and told what the destination has. */
+  readonly signatures?: CopySignatures | undefined;
   /**
    * Which images of an index; default the one for this machine. One platform gives a single image, several an index;
    * `none` the index alone, whose images the destination has.

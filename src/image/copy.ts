@@ -22,6 +22,7 @@ import { convertIndex, convertManifest, formatOf, ociLayerType } from './convert
 import type { CopyOptions, LayerReplacement } from './copy-options.ts';
 import { atDestination, fromSource, ofPlace, readDocument } from './copy-side.ts';
 import { LayerDecrypter } from './crypt/layer-crypt.ts';
+import { cannotKeep } from './image-signer.ts';
 import { forEachLimited } from './limited.ts';
 
 const DEFAULT_CONCURRENCY = 6;
@@ -155,23 +156,34 @@ class ImageCopy {
     const raw = await this.#read(d);
     // Before its bytes are so much as parsed: whoever is not trusted must not reach a parser.
     await fromSource(() => this.#o.admit?.(d));
+    const isBound = await this.#isBound(d);
     const parsed = await fromSource(() => parseManifest(raw, d.mediaType, `${d.digest}${ofPlace(this.#from)}`));
     if (parsed.kind !== 'manifest') {
       throw new BuilderError('manifest.invalid', `source: ${d.digest} was said to be a manifest, but is an index`);
     }
     const manifest = parsed.value;
     const format = this.#formatFor(parsed.mediaType);
-    if (format !== formatOf(parsed.mediaType)) this.#refuseChange(d);
-    const layers = await this.#copyBlobs(manifest);
+    if (format !== formatOf(parsed.mediaType)) this.#refuseChange(d, isBound);
+    const layers = await this.#copyBlobs(manifest, isBound);
     const isUnchanged = layers.every((layer, i) => layer === manifest.layers[i]);
     if (isUnchanged && format === formatOf(parsed.mediaType)) {
-      return { descriptor: { ...d, mediaType: parsed.mediaType }, raw };
+      return this.#sent({ descriptor: { ...d, mediaType: parsed.mediaType }, raw });
     }
-    this.#refuseChange(d);
-    return rewritten(d, convertManifest({ ...manifest, layers }, format));
+    this.#refuseChange(d, isBound);
+    return this.#sent(rewritten(d, convertManifest({ ...manifest, layers }, format)));
   }
 
-  #refuseChange(d: Descriptor): void {
+  async #isBound(d: Descriptor): Promise<boolean> {
+    return (await fromSource(() => this.#o.signatures?.isBound(d))) ?? false;
+  }
+
+  #sent(document: Document): Document {
+    this.#o.signatures?.sent(document.descriptor);
+    return document;
+  }
+
+  #refuseChange(d: Descriptor, isBound: boolean): void {
+    if (isBound) throw cannotKeep(d.digest, 'the manifest has to be changed');
     if (this.#o.preserveDigests !== true) return;
     throw new BuilderError(
       'transport.unsupported',
@@ -181,11 +193,11 @@ class ImageCopy {
   }
 
   /** Moves config and layers; gives the layers as they are at the destination. */
-  async #copyBlobs(manifest: Manifest): Promise<readonly Descriptor[]> {
+  async #copyBlobs(manifest: Manifest, isBound: boolean): Promise<readonly Descriptor[]> {
     const { transformLayer, signal, concurrency } = this.#o;
     // The layers of an artifact are no file systems: an attestation's are statements, which stay as they are.
     const isTransformed =
-      transformLayer !== undefined && isImageConfig(manifest.config.mediaType) && !isStatements(manifest);
+      transformLayer !== undefined && !isBound && isImageConfig(manifest.config.mediaType) && !isStatements(manifest);
     const diffIds = isTransformed ? await this.#diffIds(manifest) : undefined;
     const encrypted = isStatements(manifest) ? undefined : this.#o.encrypter?.chosen(manifest.layers.length);
     const layers = [...manifest.layers];
@@ -272,6 +284,7 @@ class ImageCopy {
   async #copyIndex(d: Descriptor, depth: number): Promise<Document> {
     this.#checkDepth(depth, d);
     const { raw, value } = await this.#readIndex(d);
+    const isBound = await this.#isBound(d);
     // Images that are there already need no look at them.
     const wanted = this.#o.platforms === 'none' ? [] : this.#wantedEntries(value, d);
     const entries: Descriptor[] = [];
@@ -287,9 +300,9 @@ class ImageCopy {
     const format = this.#formatFor(value.mediaType ?? d.mediaType);
     const isUnchanged =
       entries.length === value.manifests.length && entries.every((e, i) => e.digest === value.manifests[i]!.digest);
-    if (isUnchanged && format === formatOf(d.mediaType)) return { descriptor: d, raw };
-    this.#refuseChange(d);
-    return rewritten(d, convertIndex(value, entries, format));
+    if (isUnchanged && format === formatOf(d.mediaType)) return this.#sent({ descriptor: d, raw });
+    this.#refuseChange(d, isBound);
+    return this.#sent(rewritten(d, convertIndex(value, entries, format)));
   }
 
   /** All entries, or the best for each platform with the attestations that belong to them. */

@@ -6,11 +6,12 @@
 import { verified } from '../archive/verify.ts';
 import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { type Digest, hexOf } from '../spec/digest.ts';
+import { type Digest, digestOf, hexOf } from '../spec/digest.ts';
 import { MAX_SIGNATURE_BYTES, type SigstoreSignature } from '../spec/image-signature.ts';
 import type { Manifest } from '../spec/manifest.ts';
+import { MEDIA } from '../spec/media-type.ts';
 import { MAX_DOCUMENT_BYTES, parseManifest } from '../spec/schema.ts';
-import type { Cancellable } from '../spec/target.ts';
+import type { Bytes, Cancellable } from '../spec/target.ts';
 import { readBounded } from './bounded-body.ts';
 import type { Repository } from './repository.ts';
 
@@ -66,4 +67,45 @@ async function readSmall(repository: Repository, d: Descriptor, limit: number, o
   const { content, isTruncated } = await readBounded(body, limit);
   if (!isTruncated) return content;
   throw new BuilderError('signature.invalid', `cannot read the signature ${what}: it is larger than ${limit} bytes`);
+}
+
+/** Adds signatures to those a manifest has; one that is there already stays alone. @throws the registry's errors */
+export async function addAttachments(
+  repository: Repository,
+  digest: Digest,
+  signatures: readonly SigstoreSignature[],
+  o: Cancellable,
+): Promise<void> {
+  const before = await readAttachmentManifest(repository, digest, o);
+  const layers = [...(before?.layers ?? [])];
+  for (const { mediaType, payload, annotations } of signatures) {
+    const layer: Descriptor = { mediaType, digest: digestOf(payload), size: payload.length, annotations };
+    if (layers.some((known) => isSameAttachment(known, layer))) continue;
+    await repository.push(layer, once(payload), o);
+    layers.push(layer);
+  }
+  // An image's config, with the payloads for layers: what registries that look into images expect to find.
+  const rootfs = { type: 'layers', diff_ids: layers.map((layer) => layer.digest) };
+  const config = Buffer.from(JSON.stringify({ architecture: '', os: '', config: {}, rootfs }));
+  const configDescriptor = { mediaType: MEDIA.ociConfig, digest: digestOf(config), size: config.length };
+  await repository.push(configDescriptor, once(config), o);
+  const manifest: Manifest = { schemaVersion: 2, mediaType: MEDIA.ociManifest, config: configDescriptor, layers };
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  const descriptor = { mediaType: MEDIA.ociManifest, digest: digestOf(bytes), size: bytes.length };
+  await repository.pushNamed(descriptor, once(bytes), attachmentTag(digest), o);
+}
+
+function isSameAttachment(a: Descriptor, b: Descriptor): boolean {
+  const [left, right] = [a.annotations ?? {}, b.annotations ?? {}];
+  const names = Object.keys(left);
+  return (
+    a.digest === b.digest &&
+    a.mediaType === b.mediaType &&
+    names.length === Object.keys(right).length &&
+    names.every((name) => left[name] === right[name])
+  );
+}
+
+async function* once(content: Uint8Array): Bytes {
+  yield content;
 }

@@ -60,6 +60,7 @@ export const ERROR_CODES = {
   'trust.invalid': 'The signature policy, a key it names or the configuration of signature stores cannot be used.',
   'image.untrusted': 'The signature policy does not accept the image.',
   'signature.invalid': 'A stored signature cannot be read.',
+  'signature.failed': 'An image cannot be signed, or its signatures cannot be kept.',
   // dockerfile
   'dockerfile.syntax': 'The Dockerfile breaks a rule of the language.',
   'dockerfile.unknown-instruction': 'No instruction of that name exists.',

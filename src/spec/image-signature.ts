@@ -55,6 +55,14 @@ export function parseSignatureFile(bytes: Uint8Array, what: string): ImageSignat
   throw invalid(what, `its format ${JSON.stringify(format.slice(0, 40))} is not known`);
 }
 
+/** The bytes of a file that holds the signature; `parseSignatureFile` gives an equal value back. */
+export function formatSignatureFile(signature: ImageSignature): Uint8Array {
+  if (signature.format === 'simple') return signature.message;
+  const { mediaType, payload, annotations } = signature;
+  const content = { mimeType: mediaType, payload: Buffer.from(payload).toString('base64'), annotations };
+  return Buffer.from(`\0sigstore-json\n${JSON.stringify(content)}`);
+}
+
 function parseSigstoreFile(content: Uint8Array, what: string): SigstoreSignature {
   let value: unknown;
   try {

@@ -2,17 +2,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Account, accounts } from '../support/account.ts';
 import { type CommandResult, findProgram } from '../support/command.ts';
-import { GpgHome } from '../support/gpg-home.ts';
-import { RegistryServer } from '../support/registry-server.ts';
-import { Rig } from '../support/rig.ts';
+import { PLAIN, TrustPlace } from '../support/trust-place.ts';
 
 const missing = ['docker-registry', 'skopeo', 'gpg'].filter((tool) => findProgram(tool) === undefined);
-const PLAIN = '--tls-verify=false';
 
 for (const { name, account } of accounts()) {
   const reason = typeof account === 'string' ? account : `not installed: ${missing.join(', ')}`;
@@ -20,85 +17,8 @@ for (const { name, account } of accounts()) {
   describe(`trust, as ${name}`, { skip, concurrency: false }, () => trustTests(account as Account));
 }
 
-/** A rig with a configuration of its own and images in a registry. */
-class Place implements AsyncDisposable {
-  readonly rig: Rig;
-  readonly registry: RegistryServer;
-  readonly gpg: GpgHome;
-  readonly config: string;
-  readonly store: string;
-
-  constructor(rig: Rig, registry: RegistryServer) {
-    this.rig = rig;
-    this.registry = registry;
-    this.config = rig.makeFolder('config');
-    this.store = rig.makeFolder('signatures');
-    const { uid, gid } = rig.account;
-    this.gpg = new GpgHome(rig.makeFolder('gpg'), { uid, gid, env: rig.env, cwd: this.store });
-    rig.makeFolder('config/containers');
-    rig.makeFolder('config/containers/registries.d');
-    this.lookaside(`file://${this.store}`);
-  }
-
-  get env(): NodeJS.ProcessEnv {
-    return { ...this.rig.env, XDG_CONFIG_HOME: this.config, GNUPGHOME: this.gpg.folder };
-  }
-
-  get registriesD(): string {
-    return join(this.config, 'containers/registries.d');
-  }
-
-  lookaside(url: string, more = ''): void {
-    writeFileSync(
-      join(this.registriesD, 'a.yaml'),
-      `docker:\n  ${this.registry.host}:\n    lookaside: ${url}\n${more}`,
-    );
-  }
-
-  /** The policy: `requirement` for the registry, everything else is rejected. */
-  policy(requirement: object, transports: object = {}): void {
-    const text = {
-      default: [{ type: 'reject' }],
-      transports: { docker: { [this.registry.host]: [requirement] }, ...transports },
-    };
-    writeFileSync(join(this.config, 'containers/policy.json'), JSON.stringify(text, undefined, 1));
-  }
-
-  image(text: string): string {
-    return `${this.registry.host}/${text}`;
-  }
-
-  slipway(...words: readonly string[]): CommandResult {
-    return this.rig.try(words, { env: this.env });
-  }
-
-  skopeo(...words: readonly string[]): string {
-    return this.rig.command('skopeo', ['--insecure-policy', '--registries.d', this.registriesD, ...words], {
-      env: this.env,
-    });
-  }
-
-  digestOf(image: string): string {
-    return this.skopeo('inspect', PLAIN, '--format', '{{.Digest}}', `docker://${this.image(image)}`).trim();
-  }
-
-  /** The file for a signature of an image, its folder made. */
-  signatureFile(repository: string, digest: string, number = 1): string {
-    const file = join(this.store, `${repository}@${digest.replace(':', '=')}`, `signature-${number}`);
-    mkdirSync(dirname(file), { recursive: true });
-    this.rig.give(dirname(file));
-    return file;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.gpg[Symbol.dispose]();
-    await this.rig[Symbol.asyncDispose]();
-    await this.registry[Symbol.asyncDispose]();
-  }
-}
-
 function trustTests(account: Account): void {
-  let at!: Place;
+  let at!: TrustPlace;
   let key = '';
   const pulls = (image: string): CommandResult => at.slipway('pull', '-q', PLAIN, at.image(image));
   const accepted = (image: string): void => {
@@ -123,7 +43,7 @@ function trustTests(account: Account): void {
   const keyFile = (fingerprint: string): string => at.gpg.exportKey(fingerprint, join(at.store, `${fingerprint}.gpg`));
 
   before(async () => {
-    at = new Place(await Rig.open({ account }), await RegistryServer.start());
+    at = await TrustPlace.open(account);
     at.policy({ type: 'insecureAcceptAnything' });
     for (const content of ['one', 'two']) {
       const container = at.rig.run('from', 'scratch');

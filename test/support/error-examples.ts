@@ -51,6 +51,7 @@ import { RootDirectory } from '../../src/sys/root-directory.ts';
 import { refuseRejected } from '../../src/trust/judge-image.ts';
 import { parsePolicy } from '../../src/trust/parse-policy.ts';
 import { locationIdentity } from '../../src/trust/policy-scope.ts';
+import { openSigstoreKey } from '../../src/trust/sigstore-private-key.ts';
 
 /** Makes the error by throwing or giving it. @param place an empty folder */
 export type MakeError = (place: string) => unknown;
@@ -334,6 +335,8 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
     const text = '{\n  "default": [{ "type": "reject" }]\n}\n';
     refuseRejected(parsePolicy({ name: 'policy.json', text }), locationIdentity('docker', 'quay.io/team/app:1'));
   },
+  'signature.failed': () =>
+    openSigstoreKey('-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n', '', 'app.key'),
   'signature.invalid': () => parseSignatureFile(Buffer.from('<html>'), '/sigs/app@sha256=0a/signature-1'),
   'dockerfile.syntax': () => instructionsOf('FROM a\nRUN <<EOF\necho never ended\n'),
   'dockerfile.unknown-instruction': () => instructionsOf('FROM a\nCOYP package.json .\n'),

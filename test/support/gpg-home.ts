@@ -1,5 +1,5 @@
 /** A GnuPG home of a test: keys without passphrase, of any age, and signatures of image statements by them. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommandOptions, command, tryCommand } from './command.ts';
 
@@ -61,9 +61,22 @@ export class GpgHome implements Disposable {
       },
       optional: { creator: 'a test' },
     };
+    // Whoever wrote it before: gpg replaces files, it does not rename.
+    rmSync(file, { force: true });
     writeFileSync(`${file}.json`, JSON.stringify(statement), { mode: 0o644 });
     const time = at === undefined ? [] : ['--faked-system-time', `${at}!`];
     this.#gpg([...time, '--local-user', fingerprint, '--output', file, '--sign', `${file}.json`]);
+  }
+
+  /** Makes the agent forget what it was told. */
+  forgetPassphrases(): void {
+    tryCommand('gpgconf', ['--kill', 'all'], this.#identity);
+  }
+
+  /** Process ids of agents that serve this home. */
+  agents(): readonly string[] {
+    const { stdout } = tryCommand('pgrep', ['-f', `gpg-agent --homedir ${this.folder}`]);
+    return stdout.split('\n').filter((line) => line !== '');
   }
 
   [Symbol.dispose](): void {

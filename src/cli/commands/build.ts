@@ -14,6 +14,7 @@ import { styleFor } from '../output/style.ts';
 import { timingsText } from '../output/timings-text.ts';
 import { decryptionOptions, platformList, pullPolicy, registryOptions } from '../registry-options.ts';
 import { runDefaults } from '../run-defaults.ts';
+import { signingOptions } from '../signing-options.ts';
 import { UsageError } from '../usage-error.ts';
 
 export async function build(c: CommandContext): Promise<number> {
@@ -166,6 +167,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
     ...compressionOptions(c),
     ...(await registryOptions(c)),
     ...decryptionOptions(c),
+    ...(await signingOptions(c)),
     ...(flags.on('quiet') || isQuietMode ? { quiet: true } : {}),
     run: runDefaults(c, 'build'),
     signal: c.signal,

@@ -5,6 +5,7 @@ import type { CommandContext } from '../command.ts';
 import { underReporter } from '../command-reporter.ts';
 import { compressionOptions, formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
 import { encryptionOptions, registryOptions } from '../registry-options.ts';
+import { signingOptions } from '../signing-options.ts';
 
 export async function commit(c: CommandContext): Promise<number> {
   const { flags, args } = c;
@@ -33,6 +34,7 @@ async function commitOptions(c: CommandContext): Promise<CommitOptions> {
   const manifest = flags.string('manifest');
   return {
     ...(await registryOptions(c, false)),
+    ...(await signingOptions(c)),
     ...formatOption(c),
     ...imageOptions(c),
     ...compressionOptions(c),

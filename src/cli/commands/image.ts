@@ -15,6 +15,7 @@ import {
   platformOption,
   sideOptions,
 } from '../registry-options.ts';
+import { signingOptions } from '../signing-options.ts';
 import { UsageError } from '../usage-error.ts';
 import { pushFormat } from './push.ts';
 
@@ -37,11 +38,15 @@ async function copyOptions(c: CommandContext): Promise<CopyBetweenOptions> {
   const { flags } = c;
   const platforms = await platformList(c);
   const tags = flags.strings('additional-tag');
+  const signIdentity = flags.string('sign-identity');
   if (flags.on('all') && platforms.length > 0) {
     throw new UsageError('--all copies every platform: it cannot be used with --platform, --os, --arch or --variant');
   }
   return {
     ...(await placeOptions(c)),
+    ...(await signingOptions(c)),
+    ...(signIdentity === undefined ? {} : { signIdentity }),
+    ...(flags.on('remove-signatures') ? { removeSignatures: true } : {}),
     source: await sideOptions(c, 'src'),
     destination: await sideOptions(c, 'dest'),
     ...pushFormat(flags.string('format')),

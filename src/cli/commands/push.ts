@@ -5,6 +5,7 @@ import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
 import { compressionOptions } from '../image-options.ts';
 import { encryptionOptions, registryOptions } from '../registry-options.ts';
+import { signingOptions } from '../signing-options.ts';
 import { UsageError } from '../usage-error.ts';
 
 const FORMATS: Readonly<Record<string, ImageFormat>> = { oci: 'oci', v2s2: 'docker', docker: 'docker' };
@@ -47,6 +48,7 @@ export async function pushOptions(c: CommandContext): Promise<PushOptions> {
   const { flags } = c;
   return {
     ...(await registryOptions(c)),
+    ...(await signingOptions(c)),
     ...pushFormat(flags.string('format')),
     ...compressionOptions(c),
     ...(c.command.name === 'push' ? encryptionOptions(c) : {}),

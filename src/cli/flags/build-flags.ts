@@ -10,6 +10,7 @@ import {
   RETRY_FLAGS,
 } from './registry-flags.ts';
 import { BUILD_RUN_FLAGS } from './run-flags.ts';
+import { SIGNING_FLAGS } from './signing-flags.ts';
 
 export const PROGRESS_FLAG = option('--progress str MODE', 'auto, tty, plain, json or quiet', {
   default: 'auto',
@@ -111,6 +112,7 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--sbom str FORMAT', 'attest what the image holds: true, spdx or cyclonedx; or a preset of Buildah'),
   option('--provenance str MODE', 'attest how the image was made: true, mode=max'),
   ...SBOM_FILE_FLAGS,
+  ...SIGNING_FLAGS,
   ...REFUSED_IMAGE_FLAGS,
   ...NO_BLOB_CACHE,
   ...DECRYPTION_FLAGS,

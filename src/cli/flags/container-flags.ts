@@ -12,6 +12,7 @@ import {
   RETRY_FLAGS,
 } from './registry-flags.ts';
 import { FROM_RUN_FLAGS, RUN_RUN_FLAGS } from './run-flags.ts';
+import { SIGNING_FLAGS } from './signing-flags.ts';
 
 const ADD_HISTORY = option('--add-history bool', 'add an entry to the image history', {
   tier: 'P1',
@@ -127,6 +128,7 @@ export const COMMIT_FLAGS: readonly Option[] = [
   option('--reference-time str FILE', 'take the time from a file', { tier: 'P2', hidden: true, complete: 'file' }),
   option('--sbom str PRESET', 'preset of Buildah that says the format of the SBOM', { tier: 'P2' }),
   ...SBOM_FILE_FLAGS,
+  ...SIGNING_FLAGS,
   ...REFUSED_IMAGE_FLAGS,
   ...NO_BLOB_CACHE,
   ...ENCRYPTION_FLAGS,

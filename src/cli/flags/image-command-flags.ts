@@ -1,8 +1,9 @@
 /** Flags of the `image` commands. */
-import { ignored, type Option, option } from '../option.ts';
+import { type Option, option } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
-import { COMPRESSION_FLAGS, NO_SIGNING } from './image-flags.ts';
+import { COMPRESSION_FLAGS } from './image-flags.ts';
 import { DECRYPTION_FLAGS, ENCRYPTION_FLAGS, PLATFORM_FLAGS, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
+import { SIGNING_FLAGS } from './signing-flags.ts';
 
 const side = (prefix: 'src' | 'dest', place: string): readonly Option[] => [
   option(`--${prefix}-authfile str FILE`, `credentials file for the ${place}`, { tier: 'P1', complete: 'file' }),
@@ -37,10 +38,11 @@ export const IMAGE_COPY_FLAGS: readonly Option[] = [
   ...side('src', 'source'),
   ...side('dest', 'destination'),
   ...RETRY_FLAGS.map((flag) => (flag.name === 'retry' ? { ...flag, aliases: ['retry-times'] } : flag)),
-  ...ignored('--remove-signatures bool'),
   ...ENCRYPTION_FLAGS,
   ...DECRYPTION_FLAGS,
-  ...NO_SIGNING,
+  option('--remove-signatures bool', 'leave the signatures of the source behind'),
+  option('--sign-identity str NAME', 'the name to sign; default the destination', { tier: 'P2' }),
+  ...SIGNING_FLAGS,
 ];
 
 export const IMAGE_INSPECT_FLAGS: readonly Option[] = [

@@ -23,14 +23,11 @@ export const IMAGE_FLAGS: readonly Option[] = [
   option('--omit-history bool', 'write no history', { tier: 'P1' }),
 ];
 
-/** Simple signing with GnuPG. */
-export const NO_SIGNING: readonly Option[] = refused('images are not signed; sign the pushed digest', '--sign-by str');
-
-/** Signing and confidential workloads. */
-export const REFUSED_IMAGE_FLAGS: readonly Option[] = [
-  ...refused('images for confidential virtual machines are not made', '--cw str'),
-  ...NO_SIGNING,
-];
+/** Confidential workloads. */
+export const REFUSED_IMAGE_FLAGS: readonly Option[] = refused(
+  'images for confidential virtual machines are not made',
+  '--cw str',
+);
 
 /** Bills of materials as Buildah has them: files of the caller. */
 export const SBOM_FILE_FLAGS: readonly Option[] = [

@@ -1,8 +1,9 @@
 /** Flags of the `manifest` commands. */
 import { type Option, option } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
-import { COMPRESSION_FLAGS, NO_SIGNING } from './image-flags.ts';
+import { COMPRESSION_FLAGS } from './image-flags.ts';
 import { NO_SIGNATURES, REGISTRY_FLAGS, RETRY_FLAGS } from './registry-flags.ts';
+import { SIGNING_FLAGS } from './signing-flags.ts';
 
 const ALL = option('--all bool', 'of an image that is a list, every image');
 const ANNOTATION = option('--annotation csv K=V', 'annotation', { tier: 'P1' });
@@ -71,5 +72,5 @@ export const MANIFEST_PUSH_FLAGS: readonly Option[] = [
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
   ...NO_SIGNATURES,
-  ...NO_SIGNING,
+  ...SIGNING_FLAGS,
 ];

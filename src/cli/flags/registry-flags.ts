@@ -54,5 +54,5 @@ export const DECRYPTION_FLAGS: readonly Option[] = [
 
 /** What is asked for happens anyway. */
 export const NO_SIGNATURES: readonly Option[] = [
-  option('--remove-signatures bool', 'signatures are never copied', { tier: 'P1', hidden: true }),
+  option('--remove-signatures bool', 'the store keeps no signatures', { tier: 'P1', hidden: true }),
 ];

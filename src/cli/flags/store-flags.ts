@@ -1,7 +1,7 @@
 /** Flags of the commands that list, move and remove images and containers. */
 import { type Option, option } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
-import { COMPRESSION_FLAGS, NO_SIGNING } from './image-flags.ts';
+import { COMPRESSION_FLAGS } from './image-flags.ts';
 import {
   DECRYPTION_FLAGS,
   ENCRYPTION_FLAGS,
@@ -11,6 +11,7 @@ import {
   REGISTRY_FLAGS,
   RETRY_FLAGS,
 } from './registry-flags.ts';
+import { SIGNING_FLAGS } from './signing-flags.ts';
 
 const AUTH_FILES: readonly Option[] = [
   option('--authfile str FILE', 'credentials file', { complete: 'file' }),
@@ -75,7 +76,7 @@ export const PUSH_FLAGS: readonly Option[] = [
   ...NO_BLOB_CACHE,
   ...ENCRYPTION_FLAGS,
   ...NO_SIGNATURES,
-  ...NO_SIGNING,
+  ...SIGNING_FLAGS,
 ];
 
 export const HISTORY_FLAGS: readonly Option[] = [

@@ -1,18 +1,22 @@
 /** An image from one place to another, with no store in between: each blob is read once and sent on while it arrives. */
+import { resolve } from 'node:path';
 import { compress, decompress } from '../../archive/compression.ts';
 import { verified } from '../../archive/verify.ts';
 import { BuilderError } from '../../report/builder-error.ts';
+import { silent } from '../../report/event.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { TransportName } from '../../spec/image-name.ts';
 import { type Compression, compressionOf, type ImageFormat, layerMediaType } from '../../spec/media-type.ts';
 import type { Platform } from '../../spec/platform.ts';
+import type { SigningOptions } from '../../trust/signer.ts';
 import { copyImage } from '../copy.ts';
 import type { CopyOptions, TransformLayer } from '../copy-options.ts';
 import { type EncryptionOptions, layerDecrypter, layerEncrypter } from '../crypt/layer-crypt.ts';
+import { ImageSigner, type ImageSignerOptions } from '../image-signer.ts';
 import type { OpenTarget } from '../transport/transport.ts';
-import { admitAt, openPlace, type PlaceOptions, parsePlace } from './open-place.ts';
+import { admitAt, openPlace, type PlaceName, type PlaceOptions, parsePlace } from './open-place.ts';
 
-export interface CopyBetweenOptions extends PlaceOptions, EncryptionOptions {
+export interface CopyBetweenOptions extends PlaceOptions, EncryptionOptions, SigningOptions {
   /** `FILE[:PASSPHRASE]`, private keys that open encrypted layers; without any these are copied as they are. */
   readonly decryptionKeys?: readonly string[] | undefined;
   /** What is different for the source alone, and for the destination. */
@@ -30,6 +34,10 @@ export interface CopyBetweenOptions extends PlaceOptions, EncryptionOptions {
   readonly forceCompression?: boolean | undefined;
   /** Further names at the destination. */
   readonly additionalTags?: readonly string[] | undefined;
+  /** Leave the signatures of the source behind; else they go along, and the manifests stay as they are. */
+  readonly removeSignatures?: boolean | undefined;
+  /** The name to sign; default that of the destination. */
+  readonly signIdentity?: string | undefined;
 }
 
 /** Places that keep whatever form a layer comes in. */
@@ -53,6 +61,7 @@ export async function copyBetween(
   const { source: sourceOptions, destination: destinationOptions, ...common } = o;
   await using reading = await openPlace(from, 'read', { ...common, ...sourceOptions });
   await using writing = await openPlace(to, 'write', { ...common, ...destinationOptions });
+  const signer = await ImageSigner.open(writing, signerOptions(to, reading, o, crypt));
   const copied = await copyImage(reading, '', writing, '', {
     platforms: o.platforms,
     emit: o.emit,
@@ -60,12 +69,14 @@ export async function copyBetween(
     format: o.format,
     preserveDigests: o.preserveDigests,
     admit: admitAt(from, reading, o),
+    signatures: signer,
     retries: o.retries,
     retryDelayMs: o.retryDelayMs,
     transformLayer: transformFor(to.transport, writing, o),
     ...crypt,
   });
   for (const tag of o.additionalTags ?? []) await writing.tag(copied, tag, { signal: o.signal });
+  await signer.finish();
   return copied;
 }
 
@@ -80,6 +91,28 @@ function cryptOptions(o: CopyBetweenOptions): Pick<CopyOptions, 'encrypter' | 'd
     throw new BuilderError('usage.invalid', 'digests cannot be preserved where layers are encrypted or decrypted');
   }
   return { encrypter, decrypter };
+}
+
+function signerOptions(
+  { transport, location }: PlaceName,
+  from: OpenTarget,
+  o: CopyBetweenOptions,
+  { encrypter, decrypter }: ReturnType<typeof cryptOptions>,
+): ImageSignerOptions {
+  const isCompressed = o.compression !== undefined || o.forceCompression === true;
+  const isCrypted = (encrypter ?? decrypter) !== undefined;
+  return {
+    transport,
+    location,
+    signing: o,
+    identity: o.signIdentity,
+    from: o.removeSignatures === true ? undefined : from,
+    change: isCompressed || isCrypted ? 'compressing or encrypting layers changes the manifest' : undefined,
+    emit: o.emit ?? silent,
+    env: o.env ?? process.env,
+    resolve,
+    signal: o.signal,
+  };
 }
 
 function transformFor(transport: TransportName, place: OpenTarget, o: CopyBetweenOptions): TransformLayer | undefined {

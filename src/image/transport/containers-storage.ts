@@ -8,10 +8,11 @@ import { isIndex } from '../../spec/media-type.ts';
 import { hostPlatform } from '../../spec/platform.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
 import { CleanupStack } from '../../sys/dispose.ts';
-import { type HoldsSignatures, holdsSignatures } from '../admission.ts';
+import type { HoldsSignatures } from '../admission.ts';
+import type { KeepsSignatures } from '../image-signer.ts';
 import { readImage } from '../read-image.ts';
 import { writeWhole } from './blob-directory.ts';
-import { directoryTransport } from './directory.ts';
+import { directoryTransport, type SignableTarget } from './directory.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import { parseStorageImage, type StorageImage } from './storage-image.ts';
 import { ACCEPTING_POLICY, findStorageTool, runStorageTool } from './storage-tool.ts';
@@ -64,15 +65,15 @@ async function openForWriting(image: StorageImage, o: OpenOptions): Promise<Open
 }
 
 /** The directory on the way; once an image is whole in it, disposing hands it on. */
-class StorageDirectory implements OpenTarget, HoldsSignatures {
+class StorageDirectory implements OpenTarget, HoldsSignatures, KeepsSignatures {
   readonly unpacksLayers = true;
   readonly imageName: string | undefined;
-  readonly #inner: OpenTarget;
+  readonly #inner: SignableTarget;
   readonly #cleanup: CleanupStack;
   readonly #deliver: (() => Promise<void>) | undefined;
   #isComplete = false;
 
-  constructor(image: StorageImage, inner: OpenTarget, cleanup: CleanupStack, deliver?: () => Promise<void>) {
+  constructor(image: StorageImage, inner: SignableTarget, cleanup: CleanupStack, deliver?: () => Promise<void>) {
     this.imageName = image.name ?? '';
     this.#inner = inner;
     this.#cleanup = cleanup;
@@ -92,7 +93,15 @@ class StorageDirectory implements OpenTarget, HoldsSignatures {
   }
 
   async signaturesOf(manifest: Digest): Promise<readonly ImageSignature[]> {
-    return holdsSignatures(this.#inner) ? this.#inner.signaturesOf(manifest) : [];
+    return this.#inner.signaturesOf(manifest);
+  }
+
+  requireSignatureStore(formats: readonly ImageSignature['format'][]): Promise<void> {
+    return this.#inner.requireSignatureStore(formats);
+  }
+
+  putSignatures(manifest: Digest, signatures: readonly ImageSignature[]): Promise<void> {
+    return this.#inner.putSignatures(manifest, signatures);
   }
 
   push(expected: Descriptor, content: Bytes, o?: Cancellable): Promise<void> {

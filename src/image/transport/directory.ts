@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readNumbered, readSignatureFile } from '../../registry/lookaside.ts';
+import { writeNumbered } from '../../registry/write-signatures.ts';
 import { BuilderError } from '../../report/builder-error.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { type Digest, digestOf, hexOf } from '../../spec/digest.ts';
@@ -10,12 +11,18 @@ import { isIndex, isManifest } from '../../spec/media-type.ts';
 import { MAX_DOCUMENT_BYTES, parseManifest } from '../../spec/schema.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
 import type { HoldsSignatures } from '../admission.ts';
+import type { KeepsSignatures } from '../image-signer.ts';
 import { BlobDirectory, openFile, writeWhole } from './blob-directory.ts';
 import type { OpenTarget, Transport } from './transport.ts';
 
 const VERSION_TEXT = 'Directory Transport Version: 1.1\n';
 
-export const directoryTransport: Transport = {
+/** A place that keeps signatures of its images. */
+export type SignableTarget = OpenTarget & HoldsSignatures & KeepsSignatures;
+
+export const directoryTransport: Omit<Transport, 'open'> & {
+  open(...words: Parameters<Transport['open']>): Promise<SignableTarget>;
+} = {
   scheme: 'dir',
   async open(path, access) {
     if (access === 'write') await prepare(path);
@@ -33,7 +40,7 @@ async function prepare(path: string): Promise<void> {
   await writeWhole(join(path, 'version'), VERSION_TEXT);
 }
 
-class ImageDirectory implements OpenTarget, HoldsSignatures {
+class ImageDirectory implements OpenTarget, HoldsSignatures, KeepsSignatures {
   readonly #root: string;
   readonly #blobs: BlobDirectory;
   readonly #manifests: BlobDirectory;
@@ -91,9 +98,23 @@ class ImageDirectory implements OpenTarget, HoldsSignatures {
 
   /** `signature-N` for the directory's image, `HEX.signature-N` for one of a list that it holds. */
   async signaturesOf(manifest: Digest): Promise<readonly ImageSignature[]> {
+    const pathOf = await this.#signaturePaths(manifest);
+    return readNumbered((number) => readSignatureFile(pathOf(number)));
+  }
+
+  /** Any kind of signature is a file here. */
+  requireSignatureStore(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async putSignatures(manifest: Digest, signatures: readonly ImageSignature[]): Promise<void> {
+    await writeNumbered(signatures, await this.#signaturePaths(manifest));
+  }
+
+  async #signaturePaths(manifest: Digest): Promise<(number: number) => string> {
     const main = await this.#mainManifest();
     const prefix = main !== undefined && digestOf(main) === manifest ? '' : `${hexOf(manifest)}.`;
-    return readNumbered((number) => readSignatureFile(join(this.#root, `${prefix}signature-${number}`)));
+    return (number) => join(this.#root, `${prefix}signature-${number}`);
   }
 
   async tag(d: Descriptor): Promise<void> {

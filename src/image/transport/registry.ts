@@ -6,6 +6,7 @@ import { readImageSignatures } from '../../registry/image-signatures.ts';
 import { type ImageSource, pullSources, pushDestination } from '../../registry/image-source.ts';
 import { loadRegistriesConf } from '../../registry/registries-conf.ts';
 import { openRepository, type Repository, type RepositoryOptions } from '../../registry/repository.ts';
+import { requireSignatureStore, writeImageSignatures } from '../../registry/write-signatures.ts';
 import { isBuilderError } from '../../report/builder-error.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
@@ -13,6 +14,7 @@ import type { ImageSignature } from '../../spec/image-signature.ts';
 import { parseReference, type QualifiedReference, qualify, withDefaultTag } from '../../spec/reference.ts';
 import type { Bytes, Cancellable, MountsBlobs } from '../../spec/target.ts';
 import type { HoldsSignatures } from '../admission.ts';
+import type { KeepsSignatures } from '../image-signer.ts';
 import type { OpenOptions, OpenTarget, Transport } from './transport.ts';
 
 export const registryTransport: Transport = {
@@ -41,7 +43,7 @@ export function openRegistryImage(
   });
 }
 
-export class RegistryImage implements OpenTarget, MountsBlobs, HoldsSignatures {
+export class RegistryImage implements OpenTarget, MountsBlobs, HoldsSignatures, KeepsSignatures {
   readonly #name: string;
   readonly #sources: readonly ImageSource[];
   readonly #options: RepositoryOptions;
@@ -105,6 +107,16 @@ export class RegistryImage implements OpenTarget, MountsBlobs, HoldsSignatures {
       retryDelayMs,
       signal,
     });
+  }
+
+  requireSignatureStore(formats: readonly ImageSignature['format'][]): Promise<void> {
+    return requireSignatureStore(this.#sources.at(-1)!.reference, formats, this.#options.env ?? process.env);
+  }
+
+  putSignatures(manifest: Digest, signatures: readonly ImageSignature[]): Promise<void> {
+    const { env = process.env, signal } = this.#options;
+    const { reference } = this.#sources.at(-1)!;
+    return writeImageSignatures(this.#destination, reference, manifest, signatures, { env, signal });
   }
 
   push(expected: Descriptor, content: Bytes, o: Cancellable = {}): Promise<void> {
