@@ -49,7 +49,39 @@ export async function pullImage(engine: Engine, image: string, o: PullOptions = 
   if (policy === 'never')
     throw new BuilderError('image.not-known', `${image}: image not known, and pulling is switched off`);
   if (IMAGE_ID.test(location)) throw new BuilderError('image.not-known', `${image}: image not known`);
-  return (await import('./pull-remote.ts')).pullFromRegistry(engine, location, local, { ...o, policy });
+  const remote = await import('./pull-remote.ts');
+  return orLocal(engine, image, policy, local, () =>
+    remote.pullFromRegistry(engine, location, local, { ...o, policy }),
+  );
+}
+
+/** What a registry answers, or fails to, when it has nothing that could be newer. */
+const NOTHING_NEWER = new Set([
+  'registry.unauthorized',
+  'registry.request-failed',
+  'registry.not-a-registry',
+  'image.not-known',
+]);
+
+/** Under policy `newer` the stored image is good enough when the registry cannot be asked. */
+async function orLocal<T>(
+  engine: Engine,
+  image: string,
+  policy: PullOptions['policy'],
+  local: PulledImage | undefined,
+  ask: () => Promise<T>,
+): Promise<T | PulledImage> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (policy !== 'newer' || local === undefined || !(error instanceof BuilderError)) throw error;
+    if (!NOTHING_NEWER.has(error.code)) throw error;
+    engine.emit({
+      type: 'warning',
+      text: `${image} is taken from the store, for no newer one can be had: ${error.message}`,
+    });
+    return local;
+  }
 }
 
 /** An image by name, the local one where the policy allows it, else read where it is; nothing is stored. */
@@ -71,7 +103,8 @@ export async function peekImage(
   const remote = await import('./pull-remote.ts');
   const peeked = isElsewhere
     ? await remote.peekInTransport(engine, image, o)
-    : await remote.peekInRegistry(engine, location, o);
+    : await orLocal(engine, image, policy, local, () => remote.peekInRegistry(engine, location, o));
+  if ('record' in peeked) return { image: loadImage(engine, peeked.record), name: peeked.name };
   const { descriptor, manifest, config } = peeked.image;
   const record = { id: hexOf(manifest.config.digest), names: [], manifest: descriptor, created: config.created ?? '' };
   const found = { ...peeked.image, record, layers: manifest.layers, diffIds: config.rootfs.diff_ids };
