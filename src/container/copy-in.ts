@@ -50,8 +50,6 @@ export interface CopyResult {
 interface Destination {
   readonly path: ByteString;
   readonly isDirectory: boolean;
-  /** Said to be a directory by its spelling. */
-  readonly isSpelledDirectory: boolean;
 }
 
 interface Copy {
@@ -96,7 +94,7 @@ function destinationOf({ root, destination, sources }: CopyInOptions): Destinati
       { hint: `write "${destination}/" to make it one` },
     );
   }
-  return { path, isDirectory, isSpelledDirectory };
+  return { path, isDirectory };
 }
 
 async function copySource(copy: Copy, source: ResolvedSource, fd: number, path: ByteString): Promise<void> {
@@ -112,13 +110,12 @@ async function copySource(copy: Copy, source: ResolvedSource, fd: number, path: 
 
 async function copyDirectory(copy: Copy, source: ResolvedSource, fd: number, path: ByteString): Promise<void> {
   const { rules, pass, to, o } = copy;
-  const own = source.isFrame ? undefined : pass.directory(source.entry, fd, path);
-  // "dir → new" takes the metadata of dir; "dir → new/" makes new/ first, as any parent. BuildKit does the same.
-  const attributes = own === undefined || to.isSpelledDirectory ? rules.parents : own;
-  const fill = (directory: TargetDirectory): Promise<void> => pass.children(source.entry, fd, path, directory);
-  if (to.path === '') return inDirectory(openTargetDirectory(o.root, '', rules.parents), fill);
-  await inDirectory(openTargetDirectory(o.root, parentOf(to.path), rules.parents), (parent) =>
-    inDirectory(parent.directory(lastOf(to.path), attributes), fill),
+  // Its attributes do not go to the destination, which is made as any parent is; BuildKit and Buildah do the same.
+  // Directories below it bring theirs along even where one is, but those that lead to what --parents copies do not.
+  if (!source.isFrame) pass.directory(source.entry, fd, path);
+  const merges = !source.isFrame;
+  await inDirectory(openTargetDirectory(o.root, to.path, rules.parents), (directory) =>
+    pass.children(source.entry, fd, path, directory, merges),
   );
 }
 

@@ -18,7 +18,7 @@ import { type ByteString, byteString, bytesOf, type CopyEntry, displayName } fro
 import { isKeptXattr } from '../rootfs/copy-xattr.ts';
 import type { Bytes } from '../spec/target.ts';
 import { writeFully } from '../sys/file-write.ts';
-import { lstatatIfAny, openat, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG } from '../sys/libc.ts';
+import { lstatatIfAny, openat, S_IFBLK, S_IFCHR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../sys/libc.ts';
 import { type RootDirectory, splitPath } from '../sys/root-directory.ts';
 
 export type ArchiveFormat = 'tar' | 'compressed';
@@ -174,11 +174,12 @@ class Unpacker implements TarHandler {
   }
 
   #directory(parent: TargetDirectory, name: ByteString, attributes: CopyAttributes): void {
-    const isNew = lstatatIfAny(parent.fd, bytesOf(name)) === undefined;
+    const there = lstatatIfAny(parent.fd, bytesOf(name));
     const directory = parent.directory(name, { ...attributes, mode: 0o700, mtime: undefined });
     directory.close();
-    // One that was there keeps its own attributes, unless this very archive made it.
-    if (isNew || this.#directories.has(directory.path)) this.#directories.set(directory.path, attributes);
+    // One that was there takes those of the archive; one behind a link, which the archive knows nothing of, keeps its own.
+    const isBehindLink = there !== undefined && (there.mode & S_IFMT) === S_IFLNK;
+    if (!isBehindLink || this.#directories.has(directory.path)) this.#directories.set(directory.path, attributes);
   }
 
   #nonDirectory(parent: TargetDirectory, name: Buffer, entry: TarEntry, attributes: CopyAttributes): void {

@@ -52,8 +52,8 @@ export function beginStage(input: StageInput): StageStart {
   const edit = edits.startFromBase();
   const config = edit(base);
   const imageEnv = new Map((config.config?.Env ?? []).map(splitEnv));
-  // The parent's arguments stay visible; its map already tells which of ARG and ENV came last.
-  const env = parent === undefined ? imageEnv : new Map([...imageEnv, ...parent.env]);
+  // The parent's arguments stay visible, but a stage begins as on any image: with every ENV set, whatever came last there.
+  const env = parent === undefined ? imageEnv : new Map([...imageEnv, ...parent.env, ...imageEnv]);
   return {
     edit,
     triggers: (base.config?.OnBuild ?? []).map((expression) => parseTrigger(expression, stage)),

@@ -3,7 +3,8 @@
  * directory descriptor, so nothing that changes in the tree meanwhile can lead a write elsewhere.
  *
  * Attributes are set in the one order that keeps them: content, owner, extended attributes, mode, time; those of a
- * directory when it is closed. A directory that was there before keeps its own, its mtime included.
+ * directory when it is closed. A directory that was there before keeps its own, its mtime included, unless it is one of
+ * the directories below the source.
  */
 import { closeSync, constants, fchmodSync, fchownSync } from 'node:fs';
 import { BuilderError } from '../report/builder-error.ts';
@@ -64,7 +65,7 @@ export class TargetDirectory {
   #isTouched = false;
   #isClosed = false;
 
-  /** @param attributes those of a directory just made; undefined for one that was there before */
+  /** @param attributes what the directory gets; undefined for one that keeps what it has */
   constructor(root: RootDirectory, fd: number, path: ByteString, attributes?: CopyAttributes) {
     this.#root = root;
     this.fd = fd;
@@ -83,9 +84,10 @@ export class TargetDirectory {
   /**
    * Opens the directory `name` here: made with `attributes` if nothing is there; kept as it is if a directory is
    * there, also behind a link that leads to one inside the root.
+   * @param merges a directory that is there gets the attributes, too, but not one behind a link
    * @throws `copy.invalid` when something else is in the way
    */
-  directory(name: ByteString, attributes: CopyAttributes): TargetDirectory {
+  directory(name: ByteString, attributes: CopyAttributes, merges = false): TargetDirectory {
     const bytes = bytesOf(name);
     let isNew = true;
     try {
@@ -95,14 +97,14 @@ export class TargetDirectory {
       if (errnoOf(error) !== 'EEXIST') throw error;
       isNew = false;
     }
-    if (!isNew) return this.#existing(name, bytes);
+    if (!isNew) return this.#existing(name, bytes, merges ? attributes : undefined);
     this.#isTouched = true;
     return adopt(this.#root, openat(this.fd, bytes, DIRECTORY), this.pathOf(name), attributes);
   }
 
-  #existing(name: ByteString, bytes: Buffer): TargetDirectory {
+  #existing(name: ByteString, bytes: Buffer, attributes: CopyAttributes | undefined): TargetDirectory {
     const type = lstatat(this.fd, bytes).mode & S_IFMT;
-    if (type === S_IFDIR) return adopt(this.#root, openat(this.fd, bytes, DIRECTORY), this.pathOf(name));
+    if (type === S_IFDIR) return adopt(this.#root, openat(this.fd, bytes, DIRECTORY), this.pathOf(name), attributes);
     if (type === S_IFLNK) {
       const end = resolveDestination(this.#root, this.pathOf(name));
       if (end.stat !== undefined && (end.stat.mode & S_IFMT) === S_IFDIR) {

@@ -67,6 +67,8 @@ interface Frame {
   readonly from: number;
   readonly path: ByteString;
   readonly to: TargetDirectory | undefined;
+  /** Directories that are there take the attributes of those that are copied onto them. */
+  readonly merges: boolean;
   next: number;
 }
 
@@ -97,9 +99,18 @@ export class TreePass {
     return attributes;
   }
 
-  /** Everything below the directory `entry`, open as `from`, into `to`. Neither is closed. */
-  async children(entry: CopyEntry, from: number, path: ByteString, to: TargetDirectory | undefined): Promise<void> {
-    const stack: Frame[] = [{ entry, from, path, to, next: 0 }];
+  /**
+   * Everything below the directory `entry`, open as `from`, into `to`. Neither is closed.
+   * @param merges directories that are there take the attributes of those that are copied onto them
+   */
+  async children(
+    entry: CopyEntry,
+    from: number,
+    path: ByteString,
+    to: TargetDirectory | undefined,
+    merges = true,
+  ): Promise<void> {
+    const stack: Frame[] = [{ entry, from, path, to, merges, next: 0 }];
     try {
       for (let frame = stack[0]!; ; frame = stack.at(-1)!) {
         const child = frame.entry.children![frame.next];
@@ -136,7 +147,8 @@ export class TreePass {
     const from = reading(path, () => openat(frame.from, bytesOf(child.name), DIRECTORY));
     try {
       const attributes = this.directory(child, from, path);
-      return { entry: child, from, path, to: frame.to?.directory(child.name, attributes), next: 0 };
+      const { merges } = frame;
+      return { entry: child, from, path, to: frame.to?.directory(child.name, attributes, merges), merges, next: 0 };
     } catch (error) {
       closeSync(from);
       throw error;

@@ -13,8 +13,10 @@ import { digestOf } from '../../src/spec/digest.ts';
 import { command, tryCommand } from './command.ts';
 import { checkout } from './installation.ts';
 
-/** Where the packages were unpacked. */
-const UNPACKED = process.env['SLIPWAY_TEST_DOCKER'];
+/** Where docker.io and containerd of Debian were unpacked; `.ci/run` does it. */
+const UNPACKED = process.env['SLIPWAY_TEST_DOCKER'] ?? join(checkout, 'build/docker');
+/** The one with the BuildKit that the known differences are about. */
+const VERSION = '20.10';
 const START_TIMEOUT_MS = 60_000;
 
 /**
@@ -38,10 +40,11 @@ rm -rf --one-file-system "$1"
 
 /** Why there is no daemon on this machine, or false. */
 export function noUnpackedDocker(): string | false {
-  if (UNPACKED === undefined) return 'SLIPWAY_TEST_DOCKER names no folder with docker.io and containerd unpacked';
-  const programs = ['usr/sbin/dockerd', 'usr/bin/docker', 'usr/bin/containerd'];
-  const missing = programs.find((path) => !existsSync(join(UNPACKED, path)));
-  return missing !== undefined && `not unpacked in SLIPWAY_TEST_DOCKER: ${missing}`;
+  const programs = ['usr/sbin/dockerd', 'usr/bin/docker', 'usr/bin/containerd'].map((path) => join(UNPACKED, path));
+  const missing = programs.find((path) => !existsSync(path));
+  if (missing !== undefined) return `Docker is not unpacked: there is no ${missing}`;
+  const version = tryCommand(programs[1]!, ['--version']).stdout.trim();
+  return !version.includes(` ${VERSION}.`) && `the differences are those of Docker ${VERSION}, not of ${version}`;
 }
 
 export interface EngineImage {
@@ -96,7 +99,7 @@ export class BuildkitDaemon implements AsyncDisposable {
 
   /** Runs the client; an error has what it said as `stderr`. */
   async docker(...words: readonly string[]): Promise<string> {
-    const { stdout } = await promisify(execFile)(join(UNPACKED ?? '', 'usr/bin/docker'), words, {
+    const { stdout } = await promisify(execFile)(join(UNPACKED, 'usr/bin/docker'), words, {
       env: { ...environment(this.#folder), DOCKER_HOST: `unix://${this.#folder}/socket`, DOCKER_BUILDKIT: '1' },
       maxBuffer: 1 << 26,
     });
@@ -142,14 +145,21 @@ export class BuildkitDaemon implements AsyncDisposable {
       );
       if (answers && this.#address !== '') return;
       const log = tryCommand('tail', ['-n3', join(this.#folder, 'log')]).stdout;
-      if (/^failed to start daemon|level=fatal/m.test(log) || Date.now() > until) throw new Error(log.trim() || 'no answer');
+      if (/^failed to start daemon|level=fatal/m.test(log) || Date.now() > until)
+        throw new Error(log.trim() || 'no answer');
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 
   async #load(layout: string, name: string): Promise<void> {
     const archive = join(this.#folder, 'image.tar');
-    command('skopeo', ['--insecure-policy', 'copy', '-q', `oci:${layout}:latest`, `docker-archive:${archive}:${name}:latest`]);
+    command('skopeo', [
+      '--insecure-policy',
+      'copy',
+      '-q',
+      `oci:${layout}:latest`,
+      `docker-archive:${archive}:${name}:latest`,
+    ]);
     await this.docker('load', '-q', '-i', archive);
     await this.docker('tag', name, `localhost/${name}`);
     rmSync(archive);
@@ -161,11 +171,10 @@ export class BuildkitDaemon implements AsyncDisposable {
 }
 
 function environment(folder: string): NodeJS.ProcessEnv {
-  const unpacked = UNPACKED ?? '';
   const system = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-  const libraries = ['usr/lib', 'lib'].flatMap((path) => foldersOf(join(unpacked, path)));
+  const libraries = ['usr/lib', 'lib'].flatMap((path) => foldersOf(join(UNPACKED, path)));
   return {
-    PATH: `${unpacked}/usr/sbin:${unpacked}/usr/bin:${system}`,
+    PATH: `${UNPACKED}/usr/sbin:${UNPACKED}/usr/bin:${system}`,
     LD_LIBRARY_PATH: libraries.join(':'),
     HOME: join(folder, 'home'),
     LANG: 'C.UTF-8',

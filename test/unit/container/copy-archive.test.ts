@@ -124,11 +124,35 @@ test('--chown reaches everything unpacked, --chmod nothing', needsRoot, async (t
   assert.ok(lines.some((line) => line.startsWith('t/d/f 4755')));
 });
 
-test('existing directories keep their attributes, files are replaced', async (t) => {
-  const fixture = new Fixture(t, {}, { 't/d/': { mode: 0o700 }, 't/d/f': 'old', 't/other': '= t/d/f' });
-  writeFileSync(join(fixture.context, 'a'), tar({ name: 'd/', type: '5', mode: 0o777 }, { name: 'd/f', data: 'new' }));
+test('existing directories take the attributes of the archive, files are replaced, what a link leads to stays', async (t) => {
+  const fixture = new Fixture(
+    t,
+    {},
+    {
+      't/d/': { mode: 0o700 },
+      't/d/f': 'old',
+      't/other': '= t/d/f',
+      't/real/': { mode: 0o711 },
+      't/link': '-> real',
+    },
+  );
+  writeFileSync(
+    join(fixture.context, 'a'),
+    tar(
+      { name: 'd/', type: '5', mode: 0o777 },
+      { name: 'd/f', data: 'new' },
+      { name: 'link/', type: '5', mode: 0o777 },
+    ),
+  );
   await fixture.copy('a', '/t', { unpack: true });
-  assert.deepEqual(fixture.tree(), ['t 755 dir', 't/d 700 dir', 't/d/f 644 "new"', 't/other 644 "old"']);
+  assert.deepEqual(fixture.tree(), [
+    't 755 dir',
+    't/d 777 dir',
+    't/d/f 644 "new"',
+    't/link -> real',
+    't/other 644 "old"',
+    't/real 711 dir',
+  ]);
 });
 
 test('the digest of an archive is that of its bytes, before and after', async (t) => {

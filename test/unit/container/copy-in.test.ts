@@ -43,14 +43,14 @@ const ROWS: readonly Row[] = [
     name: 'a directory brings its contents, not itself',
     sources: 'd',
     to: '/new',
-    after: ['new 750 dir', 'new/sub 755 dir', 'new/sub/y 644 "Y"', 'new/x 600 "X"'],
+    after: ['new 755 dir', 'new/sub 755 dir', 'new/sub/y 644 "Y"', 'new/x 600 "X"'],
   },
   {
-    name: 'a directory is merged into one that is there, which keeps its mode',
+    name: 'a directory is merged into one that is there, which keeps its mode; those below do not',
     sources: 'd',
     to: '/t',
     before: { 't/': { mode: 0o711 }, 't/old': 'O', 't/sub/': { mode: 0o700 } },
-    after: ['t 711 dir', 't/old 644 "O"', 't/sub 700 dir', 't/sub/y 644 "Y"', 't/x 600 "X"'],
+    after: ['t 711 dir', 't/old 644 "O"', 't/sub 755 dir', 't/sub/y 644 "Y"', 't/x 600 "X"'],
   },
   {
     name: 'a directory to a spelled directory makes it like a parent',
@@ -123,7 +123,7 @@ const ROWS: readonly Row[] = [
     name: 'several directories merge, the last file wins',
     sources: ['d', 'e'],
     to: '/t',
-    after: ['t 750 dir', 't/sub 755 dir', 't/sub/y 644 "Y"', 't/x 644 "X2"'],
+    after: ['t 755 dir', 't/sub 755 dir', 't/sub/y 644 "Y"', 't/x 644 "X2"'],
   },
   { name: 'a dot behind a slash means a directory', sources: 'a', to: '/n/.', after: ['n 755 dir', 'n/a 644 "A"'] },
   { name: 'an empty destination is the root', sources: 'a', to: '', after: ['a 644 "A"'] },
@@ -231,15 +231,16 @@ test('links out of the root filesystem stay inside it', async (t) => {
   }
 });
 
-test('an existing directory keeps its time, new ones take that of the source', async (t) => {
+test('the destination keeps its time where it is there, directories below it take that of the source', async (t) => {
   const fixture = new Fixture(t, CONTEXT, { 't/': { mtime: 42 } });
-  setTime(join(fixture.context, 'd'), 500, 123456789);
+  setTime(join(fixture.context, 'd/sub'), 500, 123456789);
+  await fixture.copy('d', '/t/new');
   await fixture.copy('d', '/t');
-  await fixture.copy('d', '/new');
   const lines = fixture.tree({ times: true });
   assert.ok(lines.includes('t 755 dir @42.0'), lines.join('\n'));
-  assert.ok(lines.includes('new 750 dir @500.123456789'), lines.join('\n'));
-  assert.ok(lines.includes('new/x 600 "X" @77.0'));
+  assert.ok(lines.includes('t/sub 755 dir @500.123456789'), lines.join('\n'));
+  assert.ok(lines.includes('t/new/sub 755 dir @500.123456789'), lines.join('\n'));
+  assert.ok(lines.includes('t/new/x 600 "X" @77.0'));
 });
 
 test('hard links within one copy stay links, across sources too', async (t) => {
