@@ -10,29 +10,49 @@ export interface PolicyOptions {
   /** File given by the user; must exist. */
   readonly path?: string | undefined;
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Folders of the machine that may hold `containers/policy.json`; for tests. */
+  readonly systemFolders?: readonly string[];
+}
+
+const SYSTEM_FOLDERS = ['/etc', '/usr/share'];
+
+/** What mends a machine without a policy: what the packages of other tools install. */
+export const MAKE_POLICY =
+  `mkdir -p ~/.config/containers && echo '{"default":[{"type":"insecureAcceptAnything"}]}' > ` +
+  '~/.config/containers/policy.json';
+
+/** Where a policy is looked for, in this order, when none is named. */
+export function policyPaths(
+  env: Readonly<Record<string, string | undefined>>,
+  systemFolders: readonly string[] = SYSTEM_FOLDERS,
+): readonly string[] {
+  const config = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
+  return [config, ...systemFolders].map((place) => join(place, 'containers/policy.json'));
 }
 
 /**
- * The policy of a machine that has none: what the packages of other tools install as /etc/containers/policy.json.
- * Their programs refuse to work without that file; a program that comes alone would not work at all.
- */
-const BUILT_IN = '{"default":[{"type":"insecureAcceptAnything"}]}';
-
-/**
  * Reads the file given, else `CONTAINERS_POLICY_JSON`, else that of the user, of /etc/containers or of
- * /usr/share/containers; where there is none every image is accepted.
- * @throws `trust.invalid` when a file that was named is missing, or one cannot be read or is malformed
+ * /usr/share/containers.
+ * @throws `trust.invalid` when there is none, the one that was named is missing, or one cannot be read or is malformed:
+ *   nobody has said then which images to believe
  */
 export function loadPolicy(o: PolicyOptions = {}): Policy {
   const env = o.env ?? process.env;
   const named = o.path ?? (env['CONTAINERS_POLICY_JSON'] || undefined);
   if (named !== undefined) return readPolicy(named) ?? missing(named);
-  const config = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
-  for (const place of [join(config, 'containers'), '/etc/containers', '/usr/share/containers']) {
-    const found = readPolicy(join(place, 'policy.json'));
+  const paths = policyPaths(env, o.systemFolders);
+  for (const path of paths) {
+    const found = readPolicy(path);
     if (found !== undefined) return found;
   }
-  return parsePolicy({ name: 'built-in policy', text: BUILT_IN });
+  throw new BuilderError(
+    'trust.invalid',
+    `no signature policy says which images may come in: none of ${paths.join(', ')} exists`,
+    {
+      hint: `accept every image: ${MAKE_POLICY}`,
+      facts: { files: paths.join(' ') },
+    },
+  );
 }
 
 function missing(path: string): never {

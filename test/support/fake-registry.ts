@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { resolve } from 'node:path';
 import { type Digest, digestOf } from '../../src/spec/digest.ts';
 import { MEDIA } from '../../src/spec/media-type.ts';
 
@@ -71,7 +72,12 @@ export class FakeRegistry implements AsyncDisposable {
   }
 
   get plainEnv(): Record<string, string> {
-    return { HOME: '/nonexistent', XDG_RUNTIME_DIR: '/nonexistent', PATH: process.env['PATH'] ?? '' };
+    return {
+      HOME: '/nonexistent',
+      XDG_RUNTIME_DIR: '/nonexistent',
+      PATH: process.env['PATH'] ?? '',
+      CONTAINERS_POLICY_JSON: resolve('test/corpus/accepting-policy.json'),
+    };
   }
 
   addBlob(content: Buffer | string): { readonly digest: Digest; readonly size: number } {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { copyBetween } from '../../../src/image/place/copy-between.ts';
 import { deletePlaceImage } from '../../../src/image/place/delete-image.ts';
@@ -26,6 +26,7 @@ const work = mkdtempSync(join(tmpdir(), 'slipway-place-'));
 after(() => rmSync(work, { recursive: true, force: true }));
 
 let count = 0;
+const env = { CONTAINERS_POLICY_JSON: resolve('test/corpus/accepting-policy.json') };
 const fresh = (): string => join(work, String(count++));
 
 async function store(name: string, image: SampleImage, o: PlaceOptions): Promise<void> {
@@ -114,16 +115,16 @@ describe('copying between places', () => {
     const types = async (name: string): Promise<readonly string[]> =>
       (await describeImage(name)).LayersData.map(({ MIMEType }) => MIMEType);
     const gzip = `oci:${fresh()}:x`;
-    await copyBetween(from, gzip);
+    await copyBetween(from, gzip, { env });
     assert.deepEqual(await types(gzip), [MEDIA.ociLayerGzip, MEDIA.ociLayerGzip]);
     const kept = `oci:${fresh()}:x`;
-    await copyBetween(gzip, kept, { compression: 'zstd' });
+    await copyBetween(gzip, kept, { env, compression: 'zstd' });
     assert.deepEqual(await types(kept), [MEDIA.ociLayerGzip, MEDIA.ociLayerGzip]);
     const zstd = `oci-archive:${fresh()}.tar:x`;
-    await copyBetween(gzip, zstd, { compression: 'zstd', forceCompression: true });
+    await copyBetween(gzip, zstd, { env, compression: 'zstd', forceCompression: true });
     assert.deepEqual(await types(zstd), [MEDIA.ociLayerZstd, MEDIA.ociLayerZstd]);
     const back = `dir:${fresh()}`;
-    await copyBetween(zstd, back, { compression: 'none' });
+    await copyBetween(zstd, back, { env, compression: 'none' });
     const { value } = parseManifest(Buffer.from(await rawDocument(back, 'manifest')));
     assert.deepEqual(value, { ...plain.manifest });
   });
@@ -133,14 +134,16 @@ describe('copying between places', () => {
     await store(docker, sampleImage({ format: 'docker' }), {});
     const to = fresh();
     for (const place of [`oci:${to}:x`, `docker-archive:${to}.tar`]) {
-      await assert.rejects(copyBetween(docker, place, { preserveDigests: true }), (error) =>
+      await assert.rejects(copyBetween(docker, place, { env, preserveDigests: true }), (error) =>
         isBuilderError(error, 'transport.unsupported'),
       );
     }
-    await assert.rejects(copyBetween(docker, `dir:${to}`, { preserveDigests: true, format: 'oci' }), (error) =>
+    await assert.rejects(copyBetween(docker, `dir:${to}`, { env, preserveDigests: true, format: 'oci' }), (error) =>
       isBuilderError(error, 'usage.invalid'),
     );
-    await assert.rejects(copyBetween('alpine', `dir:${to}`), (error) => isBuilderError(error, 'reference.invalid'));
+    await assert.rejects(copyBetween('alpine', `dir:${to}`, { env }), (error) =>
+      isBuilderError(error, 'reference.invalid'),
+    );
   });
 });
 

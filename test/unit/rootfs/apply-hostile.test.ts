@@ -113,14 +113,11 @@ describe('hostile layers', { skip: skipDriver('vfs') }, () => {
     const archive = tarOf(
       ...times(100, (i) => [file(`d/f${i}`, 'x'), file(`d/e${i}/f`), file(`d/.wh.f${i - 1}`), dir(`d/e${i}`)]).flat(),
     );
-    const end = Date.now() + 1500;
-    let rounds = 0;
-    for (; Date.now() < end; rounds++) {
+    for (let round = 0; round < 20; round++) {
       // Swapped at a bad moment an entry may fail; it must not land outside.
       await applyTar(streamOf(archive), join(base, 'root')).catch(() => {});
     }
     await swapper.terminate();
-    assert.ok(rounds > 3);
     assert.deepEqual(readdirSync(join(base, 'canary')), []);
     assert.deepEqual(readdirSync(base).sort(), ['canary', 'root']);
   });

@@ -178,6 +178,18 @@ describe('finding the policy', () => {
     }
   });
 
+  it('refuses to go without a policy, and says how to make one', () => {
+    assert.throws(
+      () => loadPolicy({ env: { HOME: '/nowhere' }, systemFolders: ['/nowhere/etc'] }),
+      (error) => {
+        assert.ok(isBuilderError(error, 'trust.invalid'));
+        assert.match(error.message, /none of \/nowhere\/.config\/containers\/policy.json, \/nowhere\/etc\/containers/);
+        assert.match(error.hint ?? '', /insecureAcceptAnything/);
+        return true;
+      },
+    );
+  });
+
   it('refuses a named file that is not there', () => {
     assert.throws(() => loadPolicy({ path: '/nowhere/policy.json' }), /\/nowhere\/policy\.json .*it does not exist/);
     assert.throws(() => loadPolicy({ env: { CONTAINERS_POLICY_JSON: '/nowhere/p' } }), /\/nowhere\/p .*does not exist/);
