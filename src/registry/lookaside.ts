@@ -3,7 +3,8 @@
  * the first that is missing ends the list.
  * @see containers/image docs/signature-protocols.md, "docker/distribution registries: separate storage"
  */
-import { readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
@@ -11,7 +12,7 @@ import { type Digest, hexOf } from '../spec/digest.ts';
 import { type ImageSignature, MAX_SIGNATURE_BYTES, parseSignatureFile } from '../spec/image-signature.ts';
 import type { QualifiedReference } from '../spec/reference.ts';
 import { callerUid } from '../sys/host.ts';
-import { AgentPool } from './agent-pool.ts';
+import type { AgentPool } from './agent-pool.ts';
 import { readBounded } from './bounded-body.ts';
 import { DEFAULT_TIMEOUTS, exchange } from './http-client.ts';
 import type { HttpResponse } from './http-exchange.ts';
@@ -83,6 +84,8 @@ export async function readLookaside(
   if (base.protocol === 'file:') {
     return readNumbered(async (number) => readSignatureFile(pathOfUrl(signatureUrl(base, digest, number))));
   }
+  // Most stores of signatures are directories, and most commands never ask a web server.
+  const { AgentPool } = await import('./agent-pool.ts');
   const pool = new AgentPool({
     registryHost: base.host,
     verify: true,
@@ -111,15 +114,20 @@ export async function readNumbered(
 
 /** Undefined when there is no such file. @throws `signature.invalid` */
 export async function readSignatureFile(path: string): Promise<ImageSignature | undefined> {
-  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+  // Without waiting for whoever might write into a FIFO of that name.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  const file = await open(path, flags).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined;
     throw new BuilderError('signature.invalid', `cannot read the signature ${path}: ${cause.code}`, { cause });
   });
-  if (found === undefined) return undefined;
-  if (!found.isFile() || found.size > MAX_SIGNATURE_BYTES) {
+  if (file === undefined) return undefined;
+  try {
+    const found = await file.stat();
+    if (found.isFile() && found.size <= MAX_SIGNATURE_BYTES) return parseSignatureFile(await file.readFile(), path);
     throw new BuilderError('signature.invalid', `cannot read the signature ${path}: it is too large, or no file`);
+  } finally {
+    await file.close();
   }
-  return parseSignatureFile(await readFile(path), path);
 }
 
 async function download(url: URL, pool: AgentPool, o: LookasideOptions): Promise<ImageSignature | undefined> {

@@ -30,11 +30,20 @@ export async function readOpenPgpKeys(keyrings: readonly Uint8Array[]): Promise<
   // Half a megabyte of code, for those whose policy asks for it.
   const openpgp = await import('openpgp');
   const keys: PublicKey[] = [];
-  for (const keyring of keyrings) keys.push(...(await readKeyring(openpgp, keyring)));
+  for (const keyring of keyrings) {
+    for (const key of await readKeyring(openpgp, keyring)) await addKey(keys, key);
+  }
   return {
     fingerprints: keys.map((key) => key.getFingerprint().toUpperCase()),
     verify: (message, now) => verify(openpgp, message, keys, now),
   };
+}
+
+/** What several keyrings say of one key counts together, as in gpg's: a revocation in one of them is one. */
+async function addKey(keys: PublicKey[], key: PublicKey): Promise<void> {
+  const known = keys.findIndex((other) => other.getFingerprint() === key.getFingerprint());
+  if (known === -1) keys.push(key);
+  else keys[known] = await keys[known]!.update(key);
 }
 
 async function readKeyring(openpgp: OpenPgp, keyring: Uint8Array): Promise<readonly PublicKey[]> {

@@ -200,7 +200,10 @@ function trustTests(account: Account): void {
     at.gpg.sign(revoked, digest, name, signature);
     at.policy(signedBy(keyFile(revoked)));
     accepted('two:1');
+    const before = at.gpg.exportKey(revoked, join(at.store, 'before.gpg'));
     at.gpg.revoke(revoked);
+    at.policy({ type: 'signedBy', keyType: 'GPGKeys', keyPaths: [before, keyFile(revoked)] });
+    rejected('two:1', /revoked/i);
     at.policy(signedBy(keyFile(revoked)));
     rejected('two:1', /revoked/i);
   });
