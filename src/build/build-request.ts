@@ -40,7 +40,7 @@ export interface BuildRequest extends BuildInput {
 
 /** @throws `dockerfile.*` with a place, `context.invalid`, `usage.invalid`, `lock.*`, `policy.*` */
 export async function readInput(engine: Engine, o: BuildOptions): Promise<BuildInput> {
-  const gate = new SourceGate(engine, o);
+  const gate = await SourceGate.open(engine, o);
   const granted = grantedSecrets(engine, o);
   const fetch: FetchContext = (at, text) => gate.fetchContext(at, text, granted);
   const context = await openContext(engine, o.context, readAllStdin, fetch);

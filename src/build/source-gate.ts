@@ -2,7 +2,6 @@
  * Where everything a build reads from elsewhere passes: the source policy says whether it may and what is read in its
  * place, a lock file what it has to be; what it came to is kept for the lock file that is written.
  */
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { FetchedInput } from '../attest/build-facts.ts';
 import type { Engine } from '../container/engine.ts';
@@ -26,8 +25,7 @@ import { type Lock, type LockedImage, readLock, writeLock } from './lock-file.ts
 import { imageText, LockRecord } from './lock-record.ts';
 import { findLockedImage } from './locked-image.ts';
 import { outputFile } from './output-file.ts';
-import { allowedFetch, allowedImage, requireLocalAllowed } from './policed-source.ts';
-import { parseSourcePolicy, type SourcePolicy } from './source-policy.ts';
+import type { SourceRules } from './policed-source.ts';
 
 /** A download or checkout, and what it has to be. */
 interface Fetch {
@@ -40,7 +38,7 @@ const UPDATE = 'if this is wanted, update the lock file: build with --lock FILE 
 
 export class SourceGate {
   readonly #engine: Engine;
-  readonly #policy: SourcePolicy | undefined;
+  readonly #rules: SourceRules | undefined;
   /** Of the lock file that is obeyed or written. */
   readonly #path: string | undefined;
   readonly #lock: Lock | undefined;
@@ -49,21 +47,28 @@ export class SourceGate {
   readonly #used = new Set<object>();
 
   /** @throws `policy.invalid`, `lock.invalid`, `usage.invalid` where a lock file has no place */
-  constructor(engine: Engine, o: BuildOptions) {
+  static async open(engine: Engine, o: BuildOptions): Promise<SourceGate> {
+    const { sourcePolicyFile: file } = o;
+    // Loaded for those who have rules: it brings the registry configuration along.
+    if (file === undefined) return new SourceGate(engine, o, undefined);
+    return new SourceGate(engine, o, (await import('./policed-source.ts')).SourceRules.read(engine, file));
+  }
+
+  private constructor(engine: Engine, o: BuildOptions, rules: SourceRules | undefined) {
     this.#engine = engine;
-    this.#policy = o.sourcePolicyFile === undefined ? undefined : readPolicy(resolve(engine.cwd, o.sourcePolicyFile));
+    this.#rules = rules;
     this.#path = lockPath(engine, o);
     this.#lock = o.locked === true ? readLock(this.#path!) : undefined;
   }
 
   /** @param name `context`, or that of a named context. @throws `policy.denied` */
   requireLocal(name: string): void {
-    requireLocalAllowed(this.#policy, name);
+    this.#rules?.local(name);
   }
 
   /** The reference read in the place of another. @throws `policy.denied`, `lock.missing` */
   requireImage(reference: string, platform: Platform | undefined): string {
-    const allowed = allowedImage(this.#engine, this.#policy, reference);
+    const allowed = this.#rules?.image(reference) ?? reference;
     this.#lockedImage(allowed, platform);
     return allowed;
   }
@@ -71,13 +76,15 @@ export class SourceGate {
   /** As `find`, within the rules. */
   images(find: FindImage): FindImage {
     return async (engine, reference, o) => {
-      const allowed = allowedImage(engine, this.#policy, reference);
+      const allowed = this.#rules?.image(reference) ?? reference;
       const locked = this.#lockedImage(allowed, o.platform);
       const found =
         locked === undefined
           ? await find(engine, allowed, o)
           : await findLockedImage(engine, locked, find, o, this.#path!);
-      const { digest } = found.image.record.manifest;
+      const { manifest, names } = found.image.record;
+      this.#rules?.found(allowed, { name: found.name, names });
+      const { digest } = manifest;
       this.#record.image({ reference: allowed, platform: platformText(o.platform), name: found.name, digest });
       return found;
     };
@@ -127,7 +134,8 @@ export class SourceGate {
   }
 
   #admit(text: string, checksum: string | undefined): Fetch {
-    const allowed = allowedFetch(this.#policy, { url: text, checksum });
+    const asked = { url: text, checksum };
+    const allowed = this.#rules?.fetch(asked) ?? asked;
     const lock = this.#lock;
     if (lock === undefined) return { ...allowed, commit: undefined };
     const url = withoutCredentials(allowed.url);
@@ -204,14 +212,4 @@ function lockPath({ cwd }: Engine, { lock, locked, context }: BuildOptions): str
     return join(openLocalContext(cwd, context).dir, DEFAULT_LOCK);
   }
   throw new BuilderError('usage.invalid', 'a locked build of a context that is no local directory needs --lock FILE');
-}
-
-function readPolicy(path: string): SourcePolicy {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new BuilderError('policy.invalid', `cannot read the source policy ${path}`, { cause });
-  }
-  return parseSourcePolicy(text, path);
 }

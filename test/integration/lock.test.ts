@@ -238,6 +238,13 @@ describe('inputs of a build', { skip: missingPrograms('docker-registry', 'git') 
       const local = build(base, rule('DENY', 'local://context'));
       assert.match(local.stderr, /the source local:\/\/context is denied by rule 1/);
 
+      // An id has no name of its own that a rule could fit: the names of the image count.
+      const id = rig.run('pull', '-q', '--tls-verify=false', `${registry.host}/denied:1`);
+      for (const text of [id, id.slice(0, 12)]) {
+        refusedAt(1, image('denied:1'), build(`FROM ${text}\n`, rule('DENY', '*denied*')));
+      }
+      rig.run('rmi', id);
+
       // What is denied is read as something else.
       const converted = build(
         `FROM ${registry.host}/denied:1\n`,

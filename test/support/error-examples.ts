@@ -111,10 +111,10 @@ const engine = {
 } as unknown as Engine;
 
 /** Of a build that is held to a lock of one file. */
-function lockedGate(place: string): SourceGate {
+function lockedGate(place: string): Promise<SourceGate> {
   const http = [{ url: 'https://example.org/file', digest: `sha256:${'a'.repeat(64)}` }];
   writeLock(join(place, 'slipway.lock'), { images: [], http, git: [] });
-  return new SourceGate({ ...engine, cwd: place }, { locked: true, lock: 'slipway.lock' });
+  return SourceGate.open({ ...engine, cwd: place }, { locked: true, lock: 'slipway.lock' });
 }
 
 /** As of a layer that is encrypted for somebody. */
@@ -370,8 +370,9 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
     ),
   'build.not-known': (place) => why(engineOfCaches(place), {}),
   'lock.invalid': (place) => readLock(join(place, 'slipway.lock')),
-  'lock.missing': (place) => lockedGate(place).requireFetch('https://example.org/tool.tar.gz', undefined),
-  'lock.mismatch': (place) => lockedGate(place).requireFetch('https://example.org/file', `sha256:${'b'.repeat(64)}`),
+  'lock.missing': async (place) => (await lockedGate(place)).requireFetch('https://example.org/tool.tar.gz', undefined),
+  'lock.mismatch': async (place) =>
+    (await lockedGate(place)).requireFetch('https://example.org/file', `sha256:${'b'.repeat(64)}`),
   'policy.denied': () => {
     const rule = { action: 'DENY', selector: { identifier: 'docker-image://docker.io/*' } };
     const policy = parseSourcePolicy(JSON.stringify({ rules: [rule] }), 'policy.json');

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { allowedFetch, allowedImage, requireLocalAllowed } from '../../../src/build/policed-source.ts';
+import {
+  allowedFetch,
+  allowedImage,
+  requireFoundAllowed,
+  requireLocalAllowed,
+} from '../../../src/build/policed-source.ts';
 import { parseSourcePolicy } from '../../../src/build/source-policy.ts';
 import type { Engine } from '../../../src/container/engine.ts';
 import { isBuilderError } from '../../../src/report/builder-error.ts';
@@ -104,7 +109,6 @@ describe('images', () => {
       isDenied('docker-image://docker.io/library/alpine:latest'),
     );
     assert.equal(allowedImage(engine, policy, 'docker.io/library/alpine:3'), 'docker.io/library/alpine:3');
-    assert.equal(allowedImage(engine, undefined, 'alpine'), 'alpine');
   });
 
   it('become other images and layouts', () => {
@@ -135,4 +139,14 @@ it('local directories are allowed or denied, nothing else', () => {
     () => requireLocalAllowed(policyOf(convert('local://context', 'https://a/b.tar')), 'context'),
     /source of another kind/,
   );
+});
+
+it('an image that is found is judged by the names it has', () => {
+  const policy = policyOf(deny('*alpine*'));
+  const alpine = 'docker.io/library/alpine:3';
+  const isAlpine = isDenied(`docker-image://${alpine}`);
+  assert.throws(() => requireFoundAllowed(policy, 'abc123', { name: '', names: ['localhost/a:1', alpine] }), isAlpine);
+  assert.throws(() => requireFoundAllowed(policy, 'a', { name: alpine, names: [] }), isAlpine);
+  requireFoundAllowed(policy, 'a', { name: 'localhost/a:1', names: [alpine] });
+  requireFoundAllowed(policy, 'oci:/alpine', { name: 'localhost/alpine:latest', names: [] });
 });
