@@ -36,6 +36,9 @@ describe('encrypted layers', { skip: missingPrograms('skopeo', 'docker-registry'
       const locked = { cipher: 'aes-256-cbc', passphrase: 'sesame' };
       writeFileSync(key(`${name}.locked`), privateKey.export({ format: 'pem', type: 'pkcs8', ...locked }));
     }
+    const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    writeFileSync(key('curve.pub'), curve.publicKey.export({ format: 'pem', type: 'spki' }));
+    writeFileSync(key('curve.pem'), curve.privateKey.export({ format: 'pem', type: 'pkcs8' }));
     writeFileSync(key('passphrase'), 'sesame\n');
     command('chmod', ['-R', 'u=rwX,go=rX', scratch]);
   });
@@ -96,11 +99,16 @@ describe('encrypted layers', { skip: missingPrograms('skopeo', 'docker-registry'
       await using rig = await opened();
       const id = build(rig);
       const layout = `oci:${join(rig.folder, 'work/layout')}:x`;
-      const keys = `jwe:${key('mine.pub')},jwe:${key('theirs.pub')}`;
+      const keys = ['mine', 'theirs', 'curve'].map((owner) => `jwe:${key(`${owner}.pub`)}`).join(',');
       rig.run('push', '-q', '--encryption-key', keys, '--encrypt-layer', '1', '--encrypt-layer=-1', 'app', layout);
       assert.deepEqual(types(layout), [PLAIN, ENCRYPTED, ENCRYPTED]);
+      for (const owner of ['mine', 'theirs', 'curve']) {
+        const there = join(rig.makeFolder('work/skopeo'), owner);
+        command('skopeo', ['copy', '-q', '--decryption-key', key(`${owner}.pem`), layout, `oci:${there}:x`]);
+        assert.deepEqual(types(`oci:${there}:x`), [PLAIN, PLAIN, PLAIN]);
+      }
       for (const text of [
-        key('mine.pem'),
+        key('curve.pem'),
         `${key('theirs.locked')}:sesame`,
         `${key('mine.locked')}:file=${key('passphrase')}`,
       ]) {
