@@ -48,6 +48,7 @@ export async function readInput(engine: Engine, o: BuildOptions): Promise<BuildI
   const { source, path } = readContainerfile({
     files: filesOf(o, context),
     contextDir: context.dir,
+    isFetched: !context.isLocal,
     cwd: engine.cwd,
     readStdin: () => readAllStdin().toString(),
   });

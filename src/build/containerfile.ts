@@ -1,9 +1,11 @@
 /** Finding and reading what to build: Containerfiles, standard input, several files as one, `.in` files through cpp. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { SourceFile } from '../report/source-file.ts';
+import { S_IFMT, S_IFREG } from '../sys/libc.ts';
+import { RootDirectory } from '../sys/root-directory.ts';
 
 /** In this order; Buildah's name first, then Docker's, then the spelling BuildKit falls back to. */
 const DEFAULT_NAMES = ['Containerfile', 'Dockerfile', 'dockerfile'];
@@ -12,6 +14,8 @@ export interface ContainerfileOptions {
   /** As given; empty: look in the context. */
   readonly files: readonly string[];
   readonly contextDir: string;
+  /** The context came from elsewhere: links in it lead nowhere else, and only regular files are read. */
+  readonly isFetched?: boolean;
   readonly cwd: string;
   /** Content of standard input, for `-`. */
   readonly readStdin: () => string;
@@ -26,7 +30,13 @@ export interface Containerfile {
 /** @throws `dockerfile.not-found`, `dockerfile.syntax` for an empty file */
 export function readContainerfile(o: ContainerfileOptions): Containerfile {
   if (o.files.length === 0) {
-    const found = DEFAULT_NAMES.map((name) => join(o.contextDir, name)).find((path) => existsSync(path));
+    for (const name of o.isFetched === true ? DEFAULT_NAMES : []) {
+      const fetched = fromContext(name, o);
+      if (fetched !== undefined) return fetched;
+    }
+    const found = (o.isFetched === true ? [] : DEFAULT_NAMES)
+      .map((name) => join(o.contextDir, name))
+      .find((path) => existsSync(path));
     if (found === undefined) {
       throw new BuilderError('dockerfile.not-found', `no Containerfile or Dockerfile found in ${o.contextDir}`, {
         hint: 'name one with -f, or give the directory that holds it',
@@ -34,7 +44,7 @@ export function readContainerfile(o: ContainerfileOptions): Containerfile {
     }
     return one(found, found, o);
   }
-  const parts = o.files.map((file) => (file === '-' ? stdin(o) : one(locate(file, o), file, o)));
+  const parts = o.files.map((file) => (file === '-' ? stdin(o) : named(file, o)));
   if (parts.length === 1) return parts[0]!;
   const text = parts.map(({ source }) => (source.text.endsWith('\n') ? source.text : `${source.text}\n`)).join('');
   return { source: { name: parts.map(({ source }) => source.name).join('+'), text }, path: parts[0]!.path };
@@ -42,6 +52,29 @@ export function readContainerfile(o: ContainerfileOptions): Containerfile {
 
 function stdin(o: ContainerfileOptions): Containerfile {
   return { source: { name: '-', text: o.readStdin() }, path: undefined };
+}
+
+function named(file: string, o: ContainerfileOptions): Containerfile {
+  const isBeside = statSync(resolve(o.cwd, file), { throwIfNoEntry: false })?.isFile() === true;
+  const fetched = o.isFetched === true && !isBeside ? fromContext(file, o) : undefined;
+  return fetched ?? one(locate(file, o.isFetched === true ? { ...o, contextDir: o.cwd } : o), file, o);
+}
+
+/** A file of a context that came from elsewhere; undefined when there is none. */
+function fromContext(file: string, o: ContainerfileOptions): Containerfile | undefined {
+  const path = join(o.contextDir, file);
+  using context = new RootDirectory(o.contextDir);
+  const stat = context.stat(file, true);
+  if (stat === undefined) return undefined;
+  if ((stat.mode & S_IFMT) !== S_IFREG) {
+    throw new BuilderError('dockerfile.not-found', `cannot read ${JSON.stringify(file)}: it is no regular file`);
+  }
+  const fd = context.open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    return containerfile(path, file, readFileSync(fd, 'utf8'), o);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** A relative name is looked for beside the caller, then in the context. */
@@ -68,6 +101,11 @@ function one(path: string, shown: string, o: ContainerfileOptions): Containerfil
   } catch (cause) {
     throw new BuilderError('dockerfile.not-found', `cannot read ${path}`, { cause });
   }
+  return containerfile(path, shown, text, o);
+}
+
+function containerfile(path: string, shown: string, read: string, o: ContainerfileOptions): Containerfile {
+  let text = read;
   if (text.trim() === '') throw new BuilderError('dockerfile.syntax', `no contents in ${JSON.stringify(path)}`);
   if (path.endsWith('.in')) text = preprocess(path, text, o.contextDir);
   return { source: { name: shown, text }, path };

@@ -78,7 +78,7 @@ describe('a build that is killed', { skip }, () => {
       });
       after(() => rig?.[Symbol.asyncDispose]());
 
-      it(`leaves a store that works and holds what it held, at ${MOMENTS} moments`, async (t) => {
+      it(`F01 leaves a store that works and holds what it held, at ${MOMENTS} moments`, async (t) => {
         t.diagnostic(`SLIPWAY_TEST_SEED=${seed}`);
         const random = randomNumbers(seed);
         const startedAt = Date.now();
@@ -117,11 +117,12 @@ describe('a build that is killed', { skip }, () => {
         pullBase();
       });
 
-      for (const { signal, code } of [
-        { signal: 'SIGINT', code: 130 },
-        { signal: 'SIGTERM', code: 143 },
+      for (const { row, signal, code } of [
+        { row: 'F07', signal: 'SIGINT', code: 130 },
+        { row: 'F08', signal: 'SIGTERM', code: 143 },
+        { row: 'F10', signal: 'SIGHUP', code: 129 },
       ] as const) {
-        it(`ends within five seconds of ${signal}, with exit code ${code}`, async () => {
+        it(`${row} ends within five seconds of ${signal}, with exit code ${code}`, async () => {
           const slow = rig.makeFolder(`work/slow-${signal}`);
           writeFileSync(join(slow, 'Dockerfile'), SLOW);
           rig.give(slow);

@@ -117,7 +117,7 @@ const CASES: readonly Case[] = [
   },
   ...['', '../../../../../..'].flatMap((up) => [
     {
-      name: `COPY through a link to the host${up === '' ? '' : ', relative'}`,
+      name: `X01 COPY through a link to the host${up === '' ? '' : ', relative'}`,
       image: (canary: string) => ({
         members: [symlink('dst', `${up}${canary}`), symlink('leaf', `${up}${canary}/file`)],
       }),
@@ -206,7 +206,7 @@ const CASES: readonly Case[] = [
     refused: /slipway-canary/,
   },
   {
-    name: 'ONBUILD that asks for what needs consent',
+    name: 'X05 ONBUILD that asks for what needs consent',
     image: () => ({ config: { OnBuild: ['RUN --network=host --security=insecure echo ran'] } }),
     steps: () => 'RUN echo ran',
     refused: /--allow|allow/,

@@ -75,7 +75,7 @@ describe('TLS that is not what it should be', { skip: missingPrograms('openssl')
     ['a certificate of another name', 'DNS:elsewhere.example', GOOD, true, /altnames|does not match/i],
     ['a certificate that has run out', 'IP:127.0.0.1', 2020, true, /expired/i],
   ] as const) {
-    it(`TLS: ${name} is refused`, async () => {
+    it(`X11 TLS: ${name} is refused`, async () => {
       const made = certificate(subject, lastYear);
       await using server = await serve(made, (_request, response) => response.end('{}'));
       const env = isTrusted ? { SSL_CERT_FILE: made.file } : {};
@@ -91,7 +91,7 @@ describe('TLS that is not what it should be', { skip: missingPrograms('openssl')
     });
   }
 
-  it('TLS: --tls-verify=false covers the registry and nobody else', async () => {
+  it('X11 TLS: --tls-verify=false covers the registry and nobody else', async () => {
     await using other = await serve(certificate('IP:127.0.0.1', GOOD), (_request, response) => response.end('x'));
     const ask = (registryHost: string): Promise<number | undefined> => {
       const agents = new AgentPool({ registryHost, verify: false, files: () => ({ ca: [], client: [] }), env: {} });
@@ -106,7 +106,7 @@ describe('TLS that is not what it should be', { skip: missingPrograms('openssl')
     await assert.rejects(ask('registry.example'), /self.signed/i);
   });
 
-  it('TLS: no redirect leaves https for plain http', async () => {
+  it('X11 TLS: no redirect leaves https for plain http', async () => {
     const made = certificate('IP:127.0.0.1', GOOD);
     let plainRequests = 0;
     const plain = createHttpServer((_request, response) => {

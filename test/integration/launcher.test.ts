@@ -126,7 +126,7 @@ for (const { name, account } of accounts()) {
       );
     });
 
-    test('without node says what is needed', () => {
+    test('F25 without node says what is needed', () => {
       const { done } = launch(account, ['build'], { SLIPWAY_NODE: 'no-such-node' });
       assert.deepEqual(
         [done.status, done.stderr],
@@ -154,7 +154,7 @@ for (const { name, account } of accounts()) {
       assert.ok(report.ids >= 65536);
     });
 
-    test('without newuidmap one id is mapped, with one warning, none when quiet', () => {
+    test('F25 without newuidmap one id is mapped, with one warning, none when quiet', () => {
       if (!rootless) return;
       const bare = join(directory, 'bare');
       spawnSync('mkdir', ['-p', bare]);

@@ -167,7 +167,7 @@ describe('a private network', { skip }, () => {
       ];
       for (const helper of HELPERS) {
         for (const [ending, end, code] of ENDS) {
-          it(`leaves no process of ${helper} after ${ending}`, async () => {
+          it(`F26 leaves no process of ${helper} after ${ending}`, async () => {
             const seconds = ending.startsWith('SIG') ? 600 : 1;
             const script = `sleep ${seconds}; exit ${code}`;
             const child = rig.start(['run', '--network', helper, plain, 'sh', '-c', script]);
@@ -195,7 +195,7 @@ describe('a private network', { skip }, () => {
 });
 
 describe('a private network without a helper', () => {
-  it('is refused, with the packages that have one', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+  it('F25 is refused, with the packages that have one', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
     // An empty file over each program, in a mount namespace of this command alone.
     const launcher = join(import.meta.dirname, '../../../bin/slipway');
     const folder = mkdtempSync(join(tmpdir(), 'slipway-helpless-'));

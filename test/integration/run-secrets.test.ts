@@ -54,7 +54,7 @@ describe('what a RUN may see and nobody may keep', {
 
   for (const { name, account } of accounts()) {
     for (const isolation of ['oci', 'chroot']) {
-      it(`secrets and keys are in no file, argument, record or message, ${isolation}, ${name}`, {
+      it(`B64 secrets and keys are in no file, argument, record or message, ${isolation}, ${name}`, {
         skip: firstReason(
           typeof account === 'string' && account,
           isolation === 'oci' && missingPrograms('runc'),

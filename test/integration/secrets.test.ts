@@ -39,7 +39,7 @@ describe('secrets', { skip }, () => {
   for (const { name, account } of accounts()) {
     for (const [isolation, runtime] of ISOLATIONS) {
       const how = runtime ?? isolation;
-      it(`are in memory only, ${how}, as ${name}`, {
+      it(`B64 are in memory only, ${how}, as ${name}`, {
         skip: typeof account === 'string' && account,
       }, async (t) => {
         if (typeof account === 'string') return;

@@ -163,7 +163,7 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
       assert.deepEqual({ status, out }, { status: exited(0), out: 'one two' });
     });
 
-    test('shows the environment it is given and nothing else, not even in other processes', async () => {
+    test('B67 shows the environment it is given and nothing else, not even in other processes', async () => {
       process.env['CANARY_SECRET'] = 'canary-value';
       try {
         const { out } = await sh('env; cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr "\\000" "\\n"', {
@@ -176,7 +176,7 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
       }
     });
 
-    test('gives exactly the capabilities asked for', async () => {
+    test('X03 gives exactly the capabilities asked for', async () => {
       const { out } = await sh('grep ^Cap /proc/self/status');
       assert.deepEqual(
         Object.fromEntries(
@@ -195,7 +195,7 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
       );
     });
 
-    test('gives another user no capabilities, and its groups', async () => {
+    test('X04 gives another user no capabilities, and its groups', async () => {
       const { out } = await sh('id -u; id -g; grep ^CapEff /proc/self/status; grep ^Groups /proc/self/status', {
         user: { uid: 1000, gid: 1001, groups: [7] },
       });
@@ -204,7 +204,7 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
       assert.match(groups ?? '', /\b7\b/);
     });
 
-    test('leaves descriptors 0 to 2 open and no other', async () => {
+    test('B52 leaves descriptors 0 to 2 open and no other', async () => {
       // The shell's own glob opens the directory as 3.
       const { out } = await sh('for fd in /proc/$$/fd/*; do echo ${fd##*/}; done');
       const fds = out.trim().split('\n').map(Number);
@@ -215,7 +215,7 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
       assert.deepEqual(fds.slice(0, 3), [0, 1, 2]);
     });
 
-    test('ends what the process left behind', async () => {
+    test('B68 ends what the process left behind', async () => {
       const started = Date.now();
       const { status } = await sh('(sleep 600 &); exit 3');
       assert.deepEqual(status, exited(3));
@@ -236,7 +236,7 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
       );
     });
 
-    test('does not let a working directory lead out through a descriptor', async () => {
+    test('B52 does not let a working directory lead out through a descriptor', async () => {
       for (const cwd of ['/proc/self/fd/7', '/proc/self/fd/10', '/proc/self/fd/20']) {
         const outcome = await execute(executor, root, processSpec(['ls'], { cwd })).catch(() => undefined);
         assert.ok(outcome === undefined || !/boot|usr/.test(outcome.out), `${cwd}: ${outcome?.out}`);
@@ -321,7 +321,7 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
       rmSync(join(root, 'data/made'));
     });
 
-    test('cleaning up after a run does not follow a link the process put in the way', async () => {
+    test('B57 cleaning up after a run does not follow a link the process put in the way', async () => {
       const canary = mkdtempSync(join(tmpdir(), 'slipway-canary-'));
       mkdirSync(join(canary, 'b'));
       try {
@@ -336,7 +336,7 @@ export function executorSuite(name: string, skip: string | undefined, make: () =
       }
     });
 
-    test('an image whose /proc or /dev is a link or a file is refused, the host untouched', async () => {
+    test('B51 an image whose /proc or /dev is a link or a file is refused, the host untouched', async () => {
       const hostile = busyboxRoot();
       try {
         symlinkSync('/tmp', join(hostile, 'proc'));

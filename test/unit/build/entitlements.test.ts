@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { parseEntitlements } from '../../../src/build/entitlements.ts';
 
 describe('--allow', () => {
-  it('grants nothing unless told', () => {
+  it('X05 grants nothing unless told', () => {
     const none = parseEntitlements([]);
     assert.deepEqual([none.insecure, none.hostNetwork, none.allowsDevice('a/b=c')], [false, false, false]);
   });

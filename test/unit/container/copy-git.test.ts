@@ -104,7 +104,7 @@ for (const bad of [
   'git://h/a b',
   'https://h/a',
 ]) {
-  test(`${bad} is refused`, () => assert.throws(() => parseGitUrl(bad), { code: 'copy.invalid' }));
+  test(`B58 ${bad} is refused`, () => assert.throws(() => parseGitUrl(bad), { code: 'copy.invalid' }));
 }
 
 let top: string;
@@ -287,7 +287,7 @@ test('submodules come along, or not', needsGit, async (t) => {
   assert.equal(existsSync(join(without.root, 'lib/l')), false);
 });
 
-test('a submodule cannot read local files', needsGit, async (t) => {
+test('B58 a submodule cannot read local files', needsGit, async (t) => {
   await assert.rejects(
     cloneGit(url('#evil'), { directory: directoryFor(t) }),
     (error: { code: string; message: string }) =>
@@ -295,7 +295,7 @@ test('a submodule cannot read local files', needsGit, async (t) => {
   );
 });
 
-test('a subdirectory behind a link stays in the repository', needsGit, async (t) => {
+test('B58 a subdirectory behind a link stays in the repository', needsGit, async (t) => {
   const inside = await cloneGit(url('#main:proj/sub'), { directory: directoryFor(t) });
   using root = new RootDirectory(inside.root);
   const [source] = await resolveSources({ root, patterns: [inside.subdirectory], allowWildcard: false });
@@ -308,7 +308,7 @@ test('a subdirectory behind a link stays in the repository', needsGit, async (t)
   });
 });
 
-test('neither the configuration nor the hooks of the machine take part', needsGit, async (t) => {
+test('B58 neither the configuration nor the hooks of the machine take part', needsGit, async (t) => {
   const home = directoryFor(t);
   const canary = join(home, 'canary');
   writeFileSync(

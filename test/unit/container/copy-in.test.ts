@@ -218,7 +218,7 @@ for (const row of ROWS) {
   });
 }
 
-test('links out of the root filesystem stay inside it', async (t) => {
+test('X01 links out of the root filesystem stay inside it', async (t) => {
   for (const target of ['/canary', '../../../canary', '/../canary']) {
     const fixture = new Fixture(t, CONTEXT);
     symlinkSync(target === '/canary' ? fixture.canary : target, join(fixture.rootfs, 'dst'));
@@ -372,7 +372,7 @@ test('large files keep content and holes', async (t) => {
   }
 });
 
-test('a file system holding a terabyte of nothing is copied at once', { timeout: 20_000 }, async (t) => {
+test('B62 a file system holding a terabyte of nothing is copied at once', { timeout: 20_000 }, async (t) => {
   const fixture = new Fixture(t, { big: '' });
   truncateSync(join(fixture.context, 'big'), 2 ** 40);
   await fixture.copy('big', '/');
@@ -394,7 +394,7 @@ test('here-documents are files of mode 0644 and mix with others', async (t) => {
   assert.equal(copied.digest, (await digestSources(sources, owner)).digest);
 });
 
-test('sockets in a directory are left out, and one named as the source is refused', async (t) => {
+test('B62 sockets in a directory are left out, and one named as the source is refused', async (t) => {
   const fixture = new Fixture(t, { 'd/f': 'F' });
   mknodat(AT_FDCWD, join(fixture.context, 'd/sock'), 0o140755);
   await assert.rejects(fixture.copy('d/sock', '/t'), /cannot copy "d\/sock": it is a socket/);
@@ -405,7 +405,7 @@ test('sockets in a directory are left out, and one named as the source is refuse
   );
 });
 
-test('a file swapped for a FIFO or a link after it was found is not opened for good', {
+test('B62 a file swapped for a FIFO or a link after it was found is not opened for good', {
   timeout: 10_000,
 }, async (t) => {
   const fixture = new Fixture(t, { 'd/f': 'F', 'd/g': 'G' });
@@ -427,7 +427,7 @@ test('a file swapped for a FIFO or a link after it was found is not opened for g
   }
 });
 
-test('a directory replaced by a link after it was found is not entered', async (t) => {
+test('B60 a directory replaced by a link after it was found is not entered', async (t) => {
   const { renameSync } = await import('node:fs');
   const fixture = new Fixture(t, { 'd/sub/f': 'F' });
   using context = new RootDirectory(fixture.context);
@@ -438,7 +438,7 @@ test('a directory replaced by a link after it was found is not entered', async (
   await assert.rejects(copyIn({ sources, root, destination: '/t', ...OWNER }), { code: 'copy.invalid' });
 });
 
-test('very deep directories are copied, deeper ones refused', async (t) => {
+test('B62 very deep directories are copied, deeper ones refused', async (t) => {
   const fixture = new Fixture(t, { 'd/': {} });
   const make = (levels: number): void => {
     let fd = openat2(join(fixture.context, 'd'));

@@ -57,13 +57,13 @@ test('a file is saved under the name of the URL, mode 0600, with the time of Las
   assert.equal(readFileSync(join(directory, file.name), 'utf8'), 'content');
 });
 
-test('names that are no plain file names are not used', () => {
+test('B63 names that are no plain file names are not used', () => {
   const names = ['/', '/a/', '/..%2f..%2fetc%2fx', '/%2e%2e', '/a%00b', '/a%0ab', '/%ff', `/${'x'.repeat(256)}`];
   for (const path of names) assert.equal(nameInUrl(`http://h${path}`), undefined, path);
   assert.equal(nameInUrl('http://h/a/b.tar.gz?x=/y#z'), 'b.tar.gz');
 });
 
-test('Content-Disposition does not name the file', async (t) => {
+test('B63 Content-Disposition does not name the file', async (t) => {
   const base = await serve(t, (_, response) => {
     response.setHeader('Content-Disposition', 'attachment; filename=../../x');
     response.end('x');
@@ -73,7 +73,7 @@ test('Content-Disposition does not name the file', async (t) => {
   assert.deepEqual(readdirSync(directory), ['download']);
 });
 
-test('a checksum is verified and a mismatch leaves nothing behind', async (t) => {
+test('X02 a checksum is verified and a mismatch leaves nothing behind', async (t) => {
   const base = await serve(t, (_, response) => response.end('content'));
   const directory = directoryFor(t);
   await fetchUrl(`${base}/f`, { directory, env, checksum: digestOf('content') });
@@ -85,7 +85,7 @@ test('a checksum is verified and a mismatch leaves nothing behind', async (t) =>
   assert.deepEqual(readdirSync(directory), []);
 });
 
-test('credentials follow a redirect on the same origin and no further', async (t) => {
+test('X02 credentials follow a redirect on the same origin and no further', async (t) => {
   const seen: [string, string | undefined][] = [];
   const note = (request: IncomingMessage): unknown => seen.push([request.url!, request.headers.authorization]);
   const other = await serve(t, (request, response) => {
@@ -128,7 +128,7 @@ for (const [to, why] of [
   ['http://localhost:1/', /private address/],
   ['/again', /more than 10 redirects/],
 ] as const) {
-  test(`a redirect to ${to} is not followed`, async (t) => {
+  test(`X02 a redirect to ${to} is not followed`, async (t) => {
     const base = await serve(t, (_, response) => response.writeHead(302, { Location: to }).end());
     const directory = directoryFor(t);
     await assert.rejects(
@@ -145,7 +145,7 @@ test('other schemes are refused', async (t) => {
   }
 });
 
-test('an answer that ends early, never ends or stands still is an error', async (t) => {
+test('X02 an answer that ends early, never ends or stands still is an error', async (t) => {
   const base = await serve(t, (request, response) => {
     if (request.url === '/short') {
       response.writeHead(200, { 'Content-Length': '100' }).write('x');

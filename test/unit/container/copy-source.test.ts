@@ -130,7 +130,7 @@ const ROWS: readonly Row[] = [
     after: ['a', 'd', 'd/e'],
   },
   {
-    name: 'an ignored file cannot be named',
+    name: 'B61 an ignored file cannot be named',
     context: { '.env': 'secret' },
     sources: '.env',
     o: ignore('.env'),
@@ -165,7 +165,7 @@ const ROWS: readonly Row[] = [
     after: /:\d+ hides it \(rule "d"\)/,
   },
   {
-    name: 'a file of an ignored directory is missing',
+    name: 'B61 a file of an ignored directory is missing',
     context: { 'd/f': '' },
     sources: 'd/f',
     o: ignore('x', 'd'),
@@ -296,7 +296,7 @@ for (const row of ROWS) {
   });
 }
 
-test('a link out of the context stays inside it', async (t) => {
+test('B60 a link out of the context stays inside it', async (t) => {
   const fixture = new Fixture(t, { 'canary/f': 'inside' });
   symlinkSync('../../canary', join(fixture.context, 'up'));
   symlinkSync('/canary', join(fixture.context, 'abs'));

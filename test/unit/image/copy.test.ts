@@ -59,7 +59,7 @@ const PLATFORMS = [
 ];
 
 describe('copyImage', () => {
-  it('keeps the raw bytes, odd spacing and all, and says what it does in Buildah’s words', async () => {
+  it('X08 keeps the raw bytes, odd spacing and all, and says what it does in Buildah’s words', async () => {
     await using registry = await FakeRegistry.start();
     const image = sampleImage();
     const raw = Buffer.from(`${JSON.stringify(image.manifest, undefined, 3)}\n\n`);

@@ -30,7 +30,7 @@ describe('docker://', () => {
       registry: { env: registry.plainEnv, retries: 0, creds: { username: 'u', password: 'p' } },
     });
 
-  it('reads from the mirror that has the image and leaves the primary alone', async () => {
+  it('X12 reads from the mirror that has the image and leaves the primary alone', async () => {
     await using primary = await FakeRegistry.start();
     await using mirror = await FakeRegistry.start();
     mirror.intercept = (seen, response) => {
@@ -48,7 +48,7 @@ describe('docker://', () => {
     assert.deepEqual(primary.requests, []);
   });
 
-  it('falls back to the primary, whose error is the one that counts', async () => {
+  it('X12 falls back to the primary, whose error is the one that counts', async () => {
     await using primary = await FakeRegistry.start();
     await using mirror = await FakeRegistry.start();
     primary.addManifest('team/app', '1', image.raw);

@@ -107,7 +107,7 @@ describe('parseChallenges', () => {
 });
 
 describe('waiting', () => {
-  it('Retry-After is seconds or a date, at most a minute, or nothing', () => {
+  it('F22 Retry-After is seconds or a date, at most a minute, or nothing', () => {
     const now = Date.parse('2026-01-01T00:00:00Z');
     assert.equal(retryAfterMs('5', now), 5000);
     assert.equal(retryAfterMs('1000000000', now), 60_000);

@@ -45,7 +45,7 @@ describe('openRepository', () => {
     assert.equal(manifestGets.length, 1);
   });
 
-  it('goes on where a blob broke off', async () => {
+  it('F22 goes on where a blob broke off', async () => {
     await using registry = await FakeRegistry.start();
     const content = randomBytes(3_000_000);
     registry.addBlob(content);
@@ -66,7 +66,7 @@ describe('openRepository', () => {
     assert.ok(ranges.length >= 3);
   });
 
-  it('skips what it has when a range is answered with everything', async () => {
+  it('F22 skips what it has when a range is answered with everything', async () => {
     await using registry = await FakeRegistry.start();
     const content = randomBytes(500_000);
     let requests = 0;
@@ -83,7 +83,7 @@ describe('openRepository', () => {
     assert.equal(requests, 2);
   });
 
-  it('a range answered with another one, and 416, are errors', async () => {
+  it('F22 a range answered with another one, and 416, are errors', async () => {
     for (const status of [206, 416]) {
       await using registry = await FakeRegistry.start();
       const content = randomBytes(500_000);
@@ -103,7 +103,7 @@ describe('openRepository', () => {
     }
   });
 
-  it('waits out 429 and 5xx, and gives up after the retries', async () => {
+  it('F22 waits out 429 and 5xx, and gives up after the retries', async () => {
     await using registry = await FakeRegistry.start();
     registry.addManifest('team/app', 'x', sampleImage().manifest);
     const answers = [429, 500, 503];
@@ -132,7 +132,7 @@ describe('openRepository', () => {
     assert.equal(answers.length, 0);
   });
 
-  it('404 and 401 are not tried again', async () => {
+  it('F24 404 and 401 are not tried again', async () => {
     await using registry = await FakeRegistry.start();
     await using repository = repositoryOf(registry);
     await assert.rejects(repository.resolve('none'), (error) => isBuilderError(error) && error.facts['status'] === 404);
@@ -142,7 +142,7 @@ describe('openRepository', () => {
     assert.equal(await repository.exists(absent), false);
   });
 
-  it('a token that runs out in the middle is renewed once', async () => {
+  it('F24 a token that runs out in the middle is renewed once', async () => {
     await using registry = await FakeRegistry.start();
     const image = sampleImage();
     registry.addManifest('team/app', 'x', image.raw);
@@ -174,7 +174,7 @@ describe('openRepository', () => {
     await assert.rejects(repository.resolve('x'), (error) => isBuilderError(error, 'registry.unauthorized'));
   });
 
-  it('an identity token is exchanged by POST and never sent to the registry', async () => {
+  it('X12 an identity token is exchanged by POST and never sent to the registry', async () => {
     await using registry = await FakeRegistry.start();
     registry.addManifest('team/app', 'x', sampleImage().manifest);
     let form = '';
@@ -308,7 +308,7 @@ describe('openRepository', () => {
     assert.deepEqual(await repository.tags(), ['a', 'b', 'c']);
   });
 
-  it('standstill and crawl end', async () => {
+  it('F23 standstill and crawl end', async () => {
     await using registry = await FakeRegistry.start();
     const timeouts = { headersMs: 150, idleMs: 150 };
     registry.intercept = (seen) => seen.path.includes('/manifests/');

@@ -17,7 +17,7 @@ describe('chroot', { skip: problem ?? false }, () => {
   });
   after(() => rmSync(root, { recursive: true, force: true }));
 
-  test('reports a signal that ended the process', async () => {
+  test('F26 reports a signal that ended the process', async () => {
     const { status } = await execute(new ChrootExecutor(), root, processSpec(['sh', '-c', 'kill -9 $$']));
     assert.deepEqual(status, { kind: 'signaled', signal: 'SIGKILL' });
   });
@@ -71,7 +71,7 @@ describe('chroot', { skip: problem ?? false }, () => {
     assert.equal(out, '1\n0\n');
   });
 
-  test('refuses a mount propagation that is a mount option', async () => {
+  test('B55 refuses a mount propagation that is a mount option', async () => {
     const mounts = [{ type: 'bind', source: '/etc', target: '/x', readOnly: true, propagation: 'suid' }] as const;
     await assert.rejects(execute(new ChrootExecutor(), root, processSpec(['true'], { mounts })), {
       code: 'usage.invalid',

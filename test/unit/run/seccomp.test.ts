@@ -116,7 +116,7 @@ describe('default filter', { skip: process.arch === 'x64' ? false : 'numbers of 
       }
     });
 
-    test(`${name}: calls into the kernel's soft spots are refused`, () => {
+    test(`B67 ${name}: calls into the kernel's soft spots are refused`, () => {
       for (const call of [
         'bpf',
         'keyctl',
@@ -147,7 +147,7 @@ describe('default filter', { skip: process.arch === 'x64' ? false : 'numbers of 
   const verdict = (call: string, ...args: bigint[]): number =>
     runFilter(programs.system, X86_64, native.get(call)!, args);
 
-  test('sockets of families with a bad record are refused, with junk in the high half too', () => {
+  test('B67 sockets of families with a bad record are refused, with junk in the high half too', () => {
     for (const family of [1n, 2n, 10n, 16n, 17n])
       assert.equal(verdict('socket', family, 1n, 0n), VERDICT.ALLOW, `${family}`);
     for (const family of [38n, 40n]) {
@@ -183,7 +183,7 @@ const problem =
   (mayMount() ? undefined : 'needs the right to mount') ??
   (existsSync('/usr/bin/perl') && process.arch === 'x64' ? undefined : 'needs perl on x86-64');
 
-test('the kernel refuses what the filter says', { skip: problem ?? false }, async () => {
+test('B67 the kernel refuses what the filter says', { skip: problem ?? false }, async () => {
   const root = busyboxRoot();
   const script = `
     print "alg ", (socket(S,38,5,0) ? "open" : $!+0), "\\n";

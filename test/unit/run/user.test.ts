@@ -46,12 +46,12 @@ describe('resolveUser', () => {
     'bad',
     '0:4294967296',
   ]) {
-    test(`refuses ${JSON.stringify(user)}`, () => {
+    test(`B49 refuses ${JSON.stringify(user)}`, () => {
       assert.throws(() => resolveUser(root, user), { code: 'run.start-failed' });
     });
   }
 
-  test('does not hang on, or read, what is not a small regular file', () => {
+  test('B50 does not hang on, or read, what is not a small regular file', () => {
     const passwd = join(root, 'etc/passwd');
     rmSync(passwd);
     spawnSync('mkfifo', [passwd]);
