@@ -107,8 +107,9 @@ class Stage {
         return { mounts: [{ type: 'bind', source: this.#caches.get(request)!, target, readOnly }], env: [] };
       }
       case 'tmpfs': {
-        const { target, sizeBytes } = request;
-        return { mounts: [{ type: 'tmpfs', target, ...(sizeBytes === undefined ? {} : { sizeBytes }) }], env: [] };
+        const { target, sizeBytes, mode } = request;
+        const size = sizeBytes === undefined ? {} : { sizeBytes };
+        return { mounts: [{ type: 'tmpfs', target, ...size, ...(mode === undefined ? {} : { mode }) }], env: [] };
       }
       case 'secret':
         return this.#secret(request);
@@ -173,7 +174,7 @@ class Stage {
   }
 
   /** Binds what the source is inside `root` to a private place and gives that place. */
-  async #pin(root: string, { source, span }: Extract<ResolvedMount, { type: 'bind' }>): Promise<string> {
+  async #pin(root: string, { source, isAlone, span }: Extract<ResolvedMount, { type: 'bind' }>): Promise<string> {
     using directory = new RootDirectory(root);
     let fd: number;
     try {
@@ -187,7 +188,7 @@ class Stage {
     try {
       const isDirectory = statSync(procPath(fd)).isDirectory();
       const place = this.#place(isDirectory);
-      bindMount(procPath(fd), place, { recursive: true });
+      bindMount(procPath(fd), place, { recursive: isAlone !== true });
       this.#cleanup.defer(() => unmount(place));
       return place;
     } finally {

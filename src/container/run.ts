@@ -1,5 +1,5 @@
 /** `run`: a command in a working container. */
-import { join, resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { fragmentOf } from '../dockerfile/fragment.ts';
 import type { ResolvedMount } from '../dockerfile/run-mount.ts';
 import { resolveMount, scanMount } from '../dockerfile/run-mount.ts';
@@ -97,11 +97,13 @@ export function expandEnv(entries: readonly string[], env: Environment): string[
 
 async function stageRunMounts(engine: Engine, o: RunOptions, cwd: string) {
   await using cleanup = new CleanupStack();
-  const requests = (o.mounts ?? []).map((text) => parseMount(text, cwd));
+  const texts = o.mounts ?? [];
+  const requests = texts.map((text) => parseMount(text, cwd));
   const staged = await stageMounts<ResolvedMount>(engine, requests, {
     open: async (mount) => {
-      if (!('from' in mount) || mount.from === undefined) return join(engine.cwd, o.contextDir ?? '/');
-      return await openFrom(engine, mount.from, cleanup);
+      if ('from' in mount && mount.from !== undefined) return await openFrom(engine, mount.from, cleanup);
+      if (o.contextDir !== undefined) return resolve(engine.cwd, o.contextDir);
+      return hostOrigin(engine, texts[requests.indexOf(mount)] ?? '');
     },
     secrets: new Map(),
     agents: new Map(),
@@ -115,6 +117,16 @@ async function stageRunMounts(engine: Engine, o: RunOptions, cwd: string) {
       await held[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Without a context a source is a path of the host. @throws `usage.invalid` for a bind mount without one */
+function hostOrigin(engine: Engine, text: string): string {
+  const { fields } = scanMount(fragmentOf({ name: '--mount', text }, 0, text.length));
+  const source = fields.findLast(({ key }) => key === 'source' || key === 'src')?.value?.text ?? '';
+  if (source !== '') return isAbsolute(source) ? '/' : engine.cwd;
+  throw new BuilderError('usage.invalid', `the mount ${JSON.stringify(text)} has no source`, {
+    hint: 'give it source=PATH, or say with --contextdir what it is to show',
+  });
 }
 
 /** @throws `dockerfile.syntax` with a place in the flag's text */

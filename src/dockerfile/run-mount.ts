@@ -45,6 +45,8 @@ export type ResolvedMount =
       readonly source: string;
       readonly target: string;
       readonly readOnly: boolean;
+      /** What is mounted below the source is not shown; absent where nothing was said. */
+      readonly isAlone?: true;
       readonly relabel: Relabel | undefined;
       readonly span: Span;
     }
@@ -61,7 +63,14 @@ export type ResolvedMount =
       readonly relabel: Relabel | undefined;
       readonly span: Span;
     } & Ownership)
-  | { readonly type: 'tmpfs'; readonly target: string; readonly sizeBytes: number | undefined; readonly span: Span }
+  | {
+      readonly type: 'tmpfs';
+      readonly target: string;
+      readonly sizeBytes: number | undefined;
+      /** Of its root; absent where nothing was said. */
+      readonly mode?: number;
+      readonly span: Span;
+    }
   | ({
       readonly type: 'secret';
       readonly id: string;
@@ -107,15 +116,19 @@ const KEYS: Readonly<Record<string, string>> = {
   env: 'env',
   relabel: 'relabel',
   'tmpfs-size': 'size',
+  'tmpfs-mode': 'tmpfs-mode',
+  'bind-nonrecursive': 'bind-nonrecursive',
 };
 
-const BARE: ReadonlySet<string> = new Set(['readonly', 'readwrite', 'required']);
+const BARE: ReadonlySet<string> = new Set(['readonly', 'readwrite', 'required', 'bind-nonrecursive']);
 
 /** Which options only some types have; the others are for all. */
 const ALLOWED: Readonly<Record<string, readonly MountType[]>> = {
   relabel: ['bind', 'cache'],
   required: ['secret', 'ssh'],
   size: ['tmpfs'],
+  'tmpfs-mode': ['tmpfs'],
+  'bind-nonrecursive': ['bind'],
   sharing: ['cache'],
   mode: ['cache', 'secret', 'ssh'],
   uid: ['cache', 'secret', 'ssh'],
@@ -223,6 +236,7 @@ const RESOLVERS: Readonly<Record<MountType, Resolver>> = {
     source: rooted(text(options, 'source')),
     target: directoryTarget(options, scope, span),
     readOnly: truth(options, 'readonly', true),
+    ...(truth(options, 'bind-nonrecursive', false) ? { isAlone: true as const } : {}),
     relabel: oneOf(options, 'relabel', RELABEL),
     span,
   }),
@@ -242,6 +256,7 @@ const RESOLVERS: Readonly<Record<MountType, Resolver>> = {
     type: 'tmpfs',
     target: directoryTarget(options, scope, span),
     sizeBytes: sizeOf(options),
+    ...tmpfsMode(options),
     span,
   }),
   secret: resolveSecret,
@@ -307,6 +322,11 @@ function ownership(options: Options): Ownership {
     uid: wholeNumber(options, 'uid', 10),
     gid: wholeNumber(options, 'gid', 10),
   };
+}
+
+function tmpfsMode(options: Options): { readonly mode?: number } {
+  const mode = wholeNumber(options, 'tmpfs-mode', 8);
+  return mode === undefined ? {} : { mode };
 }
 
 function wholeNumber(options: Options, key: string, base: 8 | 10): number | undefined {

@@ -132,6 +132,35 @@ describe('volumes and terminals', {
       });
     }
 
+    it(`--mount: the mode of a tmpfs, and a source without what is mounted below it, ${name}`, { skip }, async () => {
+      await using rig = await open();
+      const run = (mount: string, ...command: readonly string[]) =>
+        rig.run('run', '--isolation', 'chroot', '--mount', mount, 'work', 'busybox', ...command);
+      assert.equal(run('type=tmpfs,target=/t,tmpfs-mode=0711', 'stat', '-c', '%a', '/t'), '711');
+      writeFileSync(join(rig.folder, 'work/near'), 'near\n');
+      assert.equal(run(`type=bind,source=${rig.folder}/work/near,target=/n`, 'cat', '/n'), 'near');
+      assert.equal(run('type=bind,source=near,target=/n', 'cat', '/n'), 'near');
+      const none = rig.try(['run', '--mount', 'type=bind,target=/n', 'work', 'true']);
+      assert.match(none.stderr, /the mount "type=bind,target=\/n" has no source/);
+      if (rig.account.kind !== 'root') return;
+      const source = rig.makeFolder('source');
+      mkdirSync(join(source, 'below'));
+      const seen = (options: string): string => {
+        const words = [rig.program, ...rig.storeFlags, 'run', '--isolation', 'chroot'];
+        const mount = [
+          '--mount',
+          `type=bind,source=${source},target=/s${options}`,
+          'work',
+          'busybox',
+          'ls',
+          '/s/below',
+        ];
+        const script = 'mount -t tmpfs none "$0" && touch "$0/inside" && exec "$@"';
+        return rig.command('unshare', ['-m', 'sh', '-c', script, join(source, 'below'), ...words, ...mount]);
+      };
+      assert.deepEqual([seen(''), seen(',bind-nonrecursive')], ['inside\n', '']);
+    });
+
     it(`the user namespace is the store's, ${name}`, { skip }, async () => {
       await using rig = await open();
       rig.run('from', '--userns', 'host', '--name', 'other', 'localhost/latest');

@@ -333,6 +333,18 @@ const FAILURES: readonly (readonly [what: string, text: string, code: string, at
     'dockerfile.syntax',
     'uid=1',
   ],
+  [
+    'the mode of a tmpfs on another',
+    'FROM scratch\nRUN --mount=type=bind,target=/a,tmpfs-mode=700 x',
+    'dockerfile.syntax',
+    'tmpfs-mode=700',
+  ],
+  [
+    'a mode that is no octal number',
+    'FROM scratch\nRUN --mount=type=tmpfs,target=/a,tmpfs-mode=9 x',
+    'dockerfile.syntax',
+    'tmpfs-mode=9',
+  ],
   ['relabelling of a tmpfs', 'FROM scratch\nRUN --mount=type=tmpfs,target=/a,z x', 'dockerfile.syntax', 'z'],
   ['a variable in a mount source stage', 'FROM scratch\nRUN --mount=from=$x,target=/a x', 'dockerfile.syntax', '$x'],
   ['a variable in --from', 'FROM scratch\nCOPY --from=$x a b', 'dockerfile.syntax', '$x'],
