@@ -16,12 +16,13 @@ import type { AgentPool } from './agent-pool.ts';
 import { readBounded } from './bounded-body.ts';
 import { DEFAULT_TIMEOUTS, exchange } from './http-client.ts';
 import type { HttpResponse } from './http-exchange.ts';
-import { followable } from './private-address.ts';
+import { followable, sameOrigin } from './private-address.ts';
 import type { Environment } from './proxy.ts';
 import { lookasideOf, type SignatureStores } from './registries-d.ts';
 import { errorOfResponse, redactUrl } from './registry-error.ts';
 import { DEFAULT_RETRIES, withRetry } from './retry.ts';
 import { loadTlsFiles } from './tls-files.ts';
+import { basicAuthorization } from './token.ts';
 
 /** Nobody signs an image more often; a server that answers every number would never end. */
 const MAX_SIGNATURES = 128;
@@ -155,7 +156,15 @@ async function follow(
 ): Promise<HttpResponse> {
   let { url } = attempt;
   for (let hop = 0; ; hop++) {
-    const request = { ...attempt, method: 'GET', url, headers: {}, timeouts: DEFAULT_TIMEOUTS, signal: o.signal };
+    const headers = sameOrigin(url, attempt.url) ? loginOf(attempt.url) : {};
+    const request = {
+      ...attempt,
+      method: 'GET',
+      url: withoutLogin(url),
+      headers,
+      timeouts: DEFAULT_TIMEOUTS,
+      signal: o.signal,
+    };
     const response = await exchange({ ...request, agent: pool.agentFor(url) });
     const location = response.header('location');
     const isRedirect = response.status >= 301 && response.status <= 308 && location !== undefined;
@@ -163,4 +172,18 @@ async function follow(
     response.discard();
     url = followable(location, url, attempt.url, 'redirect');
   }
+}
+
+/** The login in the URL that registries.d has, for its own server and nobody else. */
+function loginOf({ username, password }: URL): Record<string, string> {
+  if (username === '' && password === '') return {};
+  const login = { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+  return { Authorization: basicAuthorization(login) };
+}
+
+function withoutLogin(url: URL): URL {
+  const bare = new URL(url);
+  bare.username = '';
+  bare.password = '';
+  return bare;
 }

@@ -262,6 +262,17 @@ function signingTests(account: Account): void {
     at.rig.command('skopeo', [...verify, join(file('named'), 'signature-1')], { env: at.env });
   });
 
+  it("signs into Podman's storage, from where images come without signatures", () => {
+    const storage = `containers-storage:[vfs@${file('storage')}+${file('storage-run')}]localhost/stored:1`;
+    must('push', '-q', '--sign-by', key, 'made', storage);
+    const copy = at.rig.command('sh', [
+      '-c',
+      `skopeo --insecure-policy copy '${storage}' 'dir:${file('x')}' 2>&1 || true`,
+    ]);
+    assert.match(copy, /Would invalidate signatures/);
+    must('pull', '-q', storage);
+  });
+
   it('lets no passphrase out', () => {
     const { stdout, stderr } = at.slipway(
       ...['--log-level', 'debug', 'push', PLAIN, '--sign-by-sigstore-private-key', file('sigstore.key')],

@@ -8,7 +8,6 @@ import { isIndex } from '../../spec/media-type.ts';
 import { hostPlatform } from '../../spec/platform.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
 import { CleanupStack } from '../../sys/dispose.ts';
-import type { HoldsSignatures } from '../admission.ts';
 import type { KeepsSignatures } from '../image-signer.ts';
 import { readImage } from '../read-image.ts';
 import { writeWhole } from './blob-directory.ts';
@@ -65,7 +64,7 @@ async function openForWriting(image: StorageImage, o: OpenOptions): Promise<Open
 }
 
 /** The directory on the way; once an image is whole in it, disposing hands it on. */
-class StorageDirectory implements OpenTarget, HoldsSignatures, KeepsSignatures {
+class StorageDirectory implements OpenTarget, KeepsSignatures {
   readonly unpacksLayers = true;
   readonly imageName: string | undefined;
   readonly #inner: SignableTarget;
@@ -90,10 +89,6 @@ class StorageDirectory implements OpenTarget, HoldsSignatures, KeepsSignatures {
 
   open(d: Descriptor, o?: Cancellable): Promise<Bytes> {
     return this.#inner.open(d, o);
-  }
-
-  async signaturesOf(manifest: Digest): Promise<readonly ImageSignature[]> {
-    return this.#inner.signaturesOf(manifest);
   }
 
   requireSignatureStore(formats: readonly ImageSignature['format'][]): Promise<void> {

@@ -36,10 +36,11 @@ export function findStorageTool(what: string): StorageTool {
 }
 
 function skopeoTool(path: string): StorageTool {
-  const copy = (from: string, to: string) => [['--insecure-policy', 'copy', from, to]];
+  const copy = (...words: readonly string[]) => [['--insecure-policy', 'copy', ...words]];
   return {
     path,
-    read: (image, directory) => copy(`containers-storage:${image.location}`, `dir:${directory}`),
+    // The layers come out in another form than they went in, so no signature would fit: these tools refuse a copy with one.
+    read: (image, directory) => copy('--remove-signatures', `containers-storage:${image.location}`, `dir:${directory}`),
     write: (image, directory) => copy(`dir:${directory}`, `containers-storage:${image.location}`),
   };
 }
@@ -55,7 +56,7 @@ function podmanTool(path: string): StorageTool {
   return {
     path,
     read: (image, directory) => [
-      [...store(image), 'push', '--quiet', image.id ?? image.name ?? '', `dir:${directory}`],
+      [...store(image), 'push', '--quiet', '--remove-signatures', image.id ?? image.name ?? '', `dir:${directory}`],
     ],
     write: (image, directory, policy) => {
       const id = image.configId ?? '';
