@@ -104,7 +104,7 @@ export { suggest } from './report/suggestion.ts';
 export type { Descriptor } from './spec/descriptor.ts';
 export type { ChainId, DiffId, Digest } from './spec/digest.ts';
 export type { ContainerConfig, HealthConfig, HistoryEntry, ImageConfig } from './spec/image-config.ts';
-export type { Compression, ImageFormat } from './spec/media-type.ts';
+export type { Compression, ImageFormat, LayerCompression } from './spec/media-type.ts';
 export { formatPlatform, hostPlatform, type Platform, parsePlatform } from './spec/platform.ts';
 export type { ExitStatus, Isolation, NetworkMode, ResourceLimit } from './spec/process-spec.ts';
 export { IMAGE_SPEC_VERSION, RUNTIME_SPEC_VERSION, VERSION } from './spec/version.ts';

@@ -1,6 +1,6 @@
 /** What `build` and `commit` share: options of the written image, and the files that name it. */
 import { writeFile } from 'node:fs/promises';
-import type { CommitOptions, Compression, Descriptor, ImageFormat } from '../index.ts';
+import type { CommitOptions, Descriptor, ImageFormat, LayerCompression } from '../index.ts';
 import type { CommandContext } from './command.ts';
 import { goJson } from './output/go-json.ts';
 import { UsageError } from './usage-error.ts';
@@ -60,16 +60,14 @@ export function imageOptions({ flags }: CommandContext): Shared {
 
 /** `--compression-format`, which alone means to compress again, and the flags around it. */
 export function compressionOptions({ flags }: CommandContext): {
-  compression?: Compression;
+  compression?: LayerCompression;
   compressionLevel?: number;
   forceCompression?: boolean;
 } {
   const format = flags.string('compression-format');
   const level = flags.int('compression-level');
-  if (format !== undefined && format !== 'gzip' && format !== 'zstd') {
-    throw new UsageError(`unknown compression format "${format}": gzip or zstd can be had`, {
-      code: format === 'zstd:chunked' ? 'usage.unsupported' : 'usage.invalid',
-    });
+  if (format !== undefined && !isLayerCompression(format)) {
+    throw new UsageError(`unknown compression format "${format}": gzip, zstd and zstd:chunked can be had`);
   }
   const disabled = flags.bool('disable-compression');
   if (disabled === true && format !== undefined) {
@@ -86,6 +84,10 @@ export function compressionOptions({ flags }: CommandContext): {
     ...(level === undefined ? {} : { compressionLevel: level }),
     ...((force ?? format !== undefined) ? { forceCompression: true } : {}),
   };
+}
+
+function isLayerCompression(text: string): text is LayerCompression {
+  return text === 'gzip' || text === 'zstd' || text === 'zstd:chunked';
 }
 
 /** True when a file takes the id, which is then not printed. */

@@ -2,17 +2,18 @@
  * The form in which a layer leaves the store. It is compressed while it is sent, and the blob is kept: the next push, to
  * anywhere, finds it made.
  */
-import { compress } from '../archive/compression.ts';
+
 import type { LayerReplacement, SourceLayer } from '../image/copy-options.ts';
+import { type CompressedLayer, compressLayer, layerCompression } from '../image/layer-form.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { type Compression, compressionOf, type ImageFormat, layerMediaType } from '../spec/media-type.ts';
+import { type ImageFormat, type LayerCompression, layerMediaType, plainCompression } from '../spec/media-type.ts';
 import type { Bytes } from '../spec/target.ts';
 import type { Engine } from './engine.ts';
 import { layerTar } from './layer-bytes.ts';
 import type { PushOptions } from './verb-options.ts';
 
 export interface OutgoingForm extends Pick<PushOptions, 'compressionLevel' | 'forceCompression'> {
-  readonly wanted: Compression;
+  readonly wanted: LayerCompression;
   readonly format: ImageFormat;
   /** Somebody asked for this compression; otherwise it is what the place usually has. */
   readonly isAsked: boolean;
@@ -36,14 +37,17 @@ export class OutgoingLayers {
 
   /** undefined leaves the layer as it is. */
   async form(layer: SourceLayer, o: OutgoingForm): Promise<LayerReplacement | undefined> {
-    const has = compressionOf(layer.descriptor.mediaType);
-    if (has === o.wanted) return undefined;
+    const has = layerCompression(layer.descriptor);
+    // Chunked or not is the same to whoever asks for zstd.
+    if (has === o.wanted || plainCompression(has) === o.wanted) return undefined;
     if (o.wanted === 'none') return this.#uncompressed(layer, o);
     if (has !== 'none' && o.forceCompression !== true) return undefined;
     const known = o.compressionLevel === undefined ? this.#made(layer, o.wanted) : undefined;
     if (known !== undefined) return this.#stored(known, o);
-    const content = this.#keep(layer, o);
-    if (o.streams) return { mediaType: layerMediaType(o.format, o.wanted), content };
+    const form = compressLayer(await layerTar(this.#engine, layer.diffId), o.wanted, o.compressionLevel);
+    const mediaType = layerMediaType(o.format, plainCompression(o.wanted));
+    const content = this.#keep(layer, mediaType, form);
+    if (o.streams) return { mediaType, content, annotations: form.annotations };
     // A place that stores by digest needs it first: the blob is made here and copied.
     for await (const _ of content) this.#engine.signal?.throwIfAborted();
     await this.kept();
@@ -66,25 +70,26 @@ export class OutgoingLayers {
   }
 
   /** The blob of that compression that was made last. */
-  #made({ diffId }: SourceLayer, wanted: Compression): Descriptor | undefined {
+  #made({ diffId }: SourceLayer, wanted: LayerCompression): Descriptor | undefined {
     const { layers, blobs } = this.#engine.store;
     const isMade = ({ descriptor }: { descriptor: Descriptor }) =>
-      compressionOf(descriptor.mediaType) === wanted && blobs.has(descriptor.digest);
+      layerCompression(descriptor) === wanted && blobs.has(descriptor.digest);
     return layers.get(diffId).forms.findLast(isMade)?.descriptor;
   }
 
-  #stored({ digest, size }: Descriptor, { format, wanted }: OutgoingForm): LayerReplacement {
-    const descriptor = { mediaType: layerMediaType(format, wanted), digest, size };
+  #stored({ digest, size, annotations }: Descriptor, { format, wanted }: OutgoingForm): LayerReplacement {
+    const mediaType = layerMediaType(format, plainCompression(wanted));
+    const descriptor = { mediaType, digest, size, ...(annotations === undefined ? {} : { annotations }) };
     return { descriptor, open: () => this.#engine.store.blobs.open({ digest }) };
   }
 
-  /** Compresses, and keeps what passes by as a blob. */
-  async *#keep(layer: SourceLayer, { wanted, format, compressionLevel }: OutgoingForm): Bytes {
+  /** Keeps what passes by as a blob. */
+  async *#keep(layer: SourceLayer, mediaType: string, { content, annotations }: CompressedLayer): Bytes {
     const { blobs, layers } = this.#engine.store;
     const ingest = await blobs.ingest();
     let isWhole = false;
     try {
-      for await (const chunk of compress(await layerTar(this.#engine, layer.diffId), wanted, compressionLevel)) {
+      for await (const chunk of content) {
         await ingest.write(chunk);
         yield chunk;
       }
@@ -92,8 +97,10 @@ export class OutgoingLayers {
     } finally {
       if (!isWhole) await ingest[Symbol.asyncDispose]();
     }
+    const said = annotations();
     const done = ingest.commit().then(({ digest, size }) => {
-      layers.noteForm(layer.diffId, { mediaType: layerMediaType(format, wanted), digest, size });
+      const notes = Object.keys(said).length === 0 ? {} : { annotations: said };
+      layers.noteForm(layer.diffId, { mediaType, digest, size, ...notes });
     });
     // Awaited later; until then a failure must not count as unhandled.
     done.catch(() => {});

@@ -4,13 +4,14 @@ import { copyImage } from '../image/copy.ts';
 import type { CopyOptions, TransformLayer } from '../image/copy-options.ts';
 import { layerEncrypter } from '../image/crypt/layer-crypt.ts';
 import { ImageSigner } from '../image/image-signer.ts';
+import { requireChunkedFormat } from '../image/layer-form.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
 import type { OpenTarget } from '../image/transport/transport.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import type { ContainersConf } from '../run/containers-conf.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { parseImageName, type TransportName } from '../spec/image-name.ts';
-import { type Compression, type ImageFormat, isIndex, MEDIA } from '../spec/media-type.ts';
+import { type Compression, type ImageFormat, isIndex, MEDIA, plainCompression } from '../spec/media-type.ts';
 import type { Engine } from './engine.ts';
 import { requireImage, spokenName } from './local-image.ts';
 import { localTarget } from './local-target.ts';
@@ -123,7 +124,7 @@ async function sendTo(
       const text = 'the attestations of the images are not sent along: they belong to one form of an image';
       engine.emit({ type: 'warning', text });
     }
-    const usual = o.compression ?? 'gzip';
+    const usual = plainCompression(o.compression ?? 'gzip');
     return await sendVariants(engine, manifest, addCompression, usual, place, async (image, compression) => {
       const sent = await copyImage(localTarget(engine), image.digest, place, undefined, options(compression));
       await outgoing.kept();
@@ -176,7 +177,7 @@ function copyOptions(
   const configured = isDocker ? undefined : conf.compressionFormat;
   const wanted = compression ?? o.compression ?? (usual === 'gzip' ? (configured ?? usual) : wantedAsIs(usual));
   const isVaried = (o.addCompression ?? []).length > 0;
-  const format = isVaried ? 'oci' : (o.format ?? place.requiredFormat);
+  const format = isVaried ? 'oci' : requireChunkedFormat(o.compression, o.format, place.requiredFormat);
   const compressionLevel = o.compressionLevel ?? conf.compressionLevel;
   const transformLayer: TransformLayer = (layer) =>
     outgoing.form(layer, {

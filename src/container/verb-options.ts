@@ -5,7 +5,7 @@ import type { Emit } from '../report/event.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { HealthConfig } from '../spec/image-config.ts';
-import type { Compression, ImageFormat } from '../spec/media-type.ts';
+import type { Compression, ImageFormat, LayerCompression } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Isolation, NetworkMode } from '../spec/process-spec.ts';
 import type { Cancellable } from '../spec/target.ts';
@@ -164,7 +164,7 @@ export interface CommitOptions extends RegistryOptions, SigningOptions, Encrypti
   /** Name of a list that the image is put into; it is made when there is none. */
   readonly manifest?: string;
   /** Of what is sent elsewhere; layers in the store are never compressed. */
-  readonly compression?: Compression;
+  readonly compression?: LayerCompression;
   readonly compressionLevel?: number;
   readonly forceCompression?: boolean;
   /** Preset of Buildah's or `spdx`, `cyclonedx`: format of the bill of materials. */
@@ -191,7 +191,7 @@ export interface CommitResult {
 
 export interface PushOptions extends RegistryOptions, SigningOptions, EncryptionOptions, Cancellable {
   readonly format?: ImageFormat;
-  readonly compression?: Compression;
+  readonly compression?: LayerCompression;
   readonly compressionLevel?: number;
   readonly forceCompression?: boolean;
   /** All instances of an index. */
@@ -345,7 +345,7 @@ export interface BuildOptions extends RegistryOptions, SigningOptions, Cancellab
   /** `DIR`, `-`, `type=local|tar|oci|docker,dest=…`, `type=image|registry,name=…`, `type=cacheonly` */
   readonly outputs?: readonly string[];
   /** Of what is sent elsewhere; layers in the store are never compressed. */
-  readonly compression?: Compression;
+  readonly compression?: LayerCompression;
   readonly compressionLevel?: number;
   readonly forceCompression?: boolean;
   /** Keep an image of every stage below the target. */

@@ -62,8 +62,8 @@ export class BlobTransfer {
     const content = this.#counted(layer.digest, label, undefined, replacement.content);
     const { digest, size } = await this.#pushUnsized(mediaType, content, signal);
     this.#emit({ type: 'transfer', id: layer.digest, label, state: 'done', current: size, total: size });
-    const annotations = await replacement.annotations?.();
-    return { mediaType, digest, size, ...(annotations === undefined ? {} : { annotations }) };
+    const annotations = (await replacement.annotations?.()) ?? {};
+    return { mediaType, digest, size, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) };
   }
 
   /** A place that has to know the digest first gets the content when it has been written to a file. */

@@ -20,6 +20,14 @@ export type ImageFormat = 'oci' | 'docker';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
+/** What layers can be written as. `zstd:chunked` is zstd that tells where each file is, for readers that know. */
+export type LayerCompression = Compression | 'zstd:chunked';
+
+/** The kind of stream it is to whoever only decompresses. */
+export function plainCompression(compression: LayerCompression): Compression {
+  return compression === 'zstd:chunked' ? 'zstd' : compression;
+}
+
 export function isIndex(mediaType: string): boolean {
   return mediaType === MEDIA.ociIndex || mediaType === MEDIA.dockerList;
 }

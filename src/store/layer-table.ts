@@ -68,9 +68,9 @@ export class LayerTable {
     const before = this.get(diffId);
     const known = before.forms.find((form) => form.descriptor.digest === descriptor.digest);
     if (known !== undefined && (from === undefined || known.from.includes(from))) return;
-    const { mediaType, digest, size } = descriptor;
+    const { mediaType, digest, size, annotations } = descriptor;
     const merged: LayerForm = {
-      descriptor: { mediaType, digest, size },
+      descriptor: { mediaType, digest, size, ...(annotations === undefined ? {} : { annotations }) },
       from: [...(known?.from ?? []), ...(from === undefined ? [] : [from])],
     };
     this.#write(diffId, { ...before, forms: [...before.forms.filter((form) => form !== known), merged] });

@@ -54,7 +54,10 @@ export const SBOM_FILE_FLAGS: readonly Option[] = [
 ];
 
 export const COMPRESSION_FLAGS: readonly Option[] = [
-  option('--compression-format str NAME', 'gzip or zstd', { tier: 'P1', choices: ['gzip', 'zstd'] }),
+  option('--compression-format str NAME', 'gzip, zstd or zstd:chunked', {
+    tier: 'P1',
+    choices: ['gzip', 'zstd', 'zstd:chunked'],
+  }),
   option('--compression-level int N', 'gzip 1-9, zstd 1-20', { tier: 'P1' }),
   option('--force-compression bool', 'compress again what is compressed otherwise', {
     tier: 'P1',

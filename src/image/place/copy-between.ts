@@ -1,18 +1,19 @@
 /** An image from one place to another, with no store in between: each blob is read once and sent on while it arrives. */
 import { resolve } from 'node:path';
-import { compress, decompress } from '../../archive/compression.ts';
+import { decompress } from '../../archive/compression.ts';
 import { verified } from '../../archive/verify.ts';
 import { BuilderError } from '../../report/builder-error.ts';
 import { silent } from '../../report/event.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { TransportName } from '../../spec/image-name.ts';
-import { type Compression, compressionOf, type ImageFormat, layerMediaType } from '../../spec/media-type.ts';
+import { type ImageFormat, type LayerCompression, layerMediaType, plainCompression } from '../../spec/media-type.ts';
 import type { Platform } from '../../spec/platform.ts';
 import type { SigningOptions } from '../../trust/signer.ts';
 import { copyImage } from '../copy.ts';
 import type { CopyOptions, TransformLayer } from '../copy-options.ts';
 import { type EncryptionOptions, layerDecrypter, layerEncrypter } from '../crypt/layer-crypt.ts';
 import { ImageSigner, type ImageSignerOptions } from '../image-signer.ts';
+import { compressLayer, layerCompression, requireChunkedFormat } from '../layer-form.ts';
 import type { OpenTarget } from '../transport/transport.ts';
 import { admitAt, openPlace, type PlaceName, type PlaceOptions, parsePlace } from './open-place.ts';
 
@@ -28,7 +29,7 @@ export interface CopyBetweenOptions extends PlaceOptions, EncryptionOptions, Sig
   readonly preserveDigests?: boolean | undefined;
   readonly format?: ImageFormat | undefined;
   /** Of layers that are not compressed; default gzip where registries and layouts are written. */
-  readonly compression?: Compression | undefined;
+  readonly compression?: LayerCompression | undefined;
   readonly compressionLevel?: number | undefined;
   /** Compress again what is compressed otherwise. */
   readonly forceCompression?: boolean | undefined;
@@ -66,7 +67,7 @@ export async function copyBetween(
     platforms: o.platforms,
     emit: o.emit,
     signal: o.signal,
-    format: o.format,
+    format: requireChunkedFormat(o.compression, o.format, writing.requiredFormat),
     preserveDigests: o.preserveDigests,
     admit: admitAt(from, reading, o),
     signatures: signer,
@@ -124,14 +125,16 @@ function transformFor(transport: TransportName, place: OpenTarget, o: CopyBetwee
 
 /** Brings layers into one compression; those compressed otherwise only when that is wished, or none is wanted. */
 function recompressing(
-  wanted: Compression,
+  wanted: LayerCompression,
   o: Pick<CopyBetweenOptions, 'compressionLevel' | 'forceCompression' | 'format'>,
 ): TransformLayer {
   return async ({ descriptor, diffId, open }) => {
-    const has = compressionOf(descriptor.mediaType);
-    if (has === wanted || (has !== 'none' && wanted !== 'none' && o.forceCompression !== true)) return undefined;
+    const has = layerCompression(descriptor);
+    if (has === wanted || plainCompression(has) === wanted) return undefined;
+    if (has !== 'none' && wanted !== 'none' && o.forceCompression !== true) return undefined;
     const tar = verified(decompress(await open()), { digest: diffId }, `uncompressed layer ${diffId}`);
     // A manifest that is rewritten gets the layer types of its own family.
-    return { mediaType: layerMediaType(o.format ?? 'oci', wanted), content: compress(tar, wanted, o.compressionLevel) };
+    const mediaType = layerMediaType(o.format ?? 'oci', plainCompression(wanted));
+    return { mediaType, ...compressLayer(tar, wanted, o.compressionLevel) };
   };
 }
