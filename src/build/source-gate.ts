@@ -42,7 +42,8 @@ export class SourceGate {
   /** Of the lock file that is obeyed or written. */
   readonly #path: string | undefined;
   readonly #lock: Lock | undefined;
-  readonly #record = new LockRecord();
+  /** For the lock file that is written. Other builds may well read two things of one name. */
+  readonly #record: LockRecord | undefined;
   /** Entries of the obeyed lock that something asked for. */
   readonly #used = new Set<object>();
 
@@ -59,6 +60,7 @@ export class SourceGate {
     this.#rules = rules;
     this.#path = lockPath(engine, o);
     this.#lock = o.locked === true ? readLock(this.#path!) : undefined;
+    this.#record = this.#path === undefined || this.#lock !== undefined ? undefined : new LockRecord();
   }
 
   /** @param name `context`, or that of a named context. @throws `policy.denied` */
@@ -85,7 +87,7 @@ export class SourceGate {
       const { manifest, names } = found.image.record;
       this.#rules?.found(allowed, { name: found.name, names });
       const { digest } = manifest;
-      this.#record.image({ reference: allowed, platform: platformText(o.platform), name: found.name, digest });
+      this.#record?.image({ reference: allowed, platform: platformText(o.platform), name: found.name, digest });
       return found;
     };
   }
@@ -115,8 +117,9 @@ export class SourceGate {
   requireFetch(text: string, checksum: string | undefined): void {
     const { url, checksum: wanted } = this.#admit(text, checksum);
     if (wanted === undefined) return;
-    if (!isGitUrl(url)) this.#record.fetched({ kind: 'http', url, digest: wanted as Digest });
-    else if (/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(wanted)) this.#record.fetched({ kind: 'git', url, commit: wanted });
+    if (!isGitUrl(url)) this.#record?.fetched({ kind: 'http', url, digest: wanted as Digest });
+    else if (/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(wanted))
+      this.#record?.fetched({ kind: 'git', url, commit: wanted });
   }
 
   /** As the function of that name, within the rules. */
@@ -161,7 +164,7 @@ export class SourceGate {
   async #take<T extends { readonly input: FetchedInput }>(fetch: Fetch, act: () => Promise<T>): Promise<T> {
     try {
       const fetched = await act();
-      this.#record.fetched(fetched.input);
+      this.#record?.fetched(fetched.input);
       return fetched;
     } catch (error) {
       if (this.#lock === undefined || !isBuilderError(error, 'blob.digest-mismatch')) throw error;
@@ -179,9 +182,8 @@ export class SourceGate {
 
   /** At the end of a build: writes the lock file where one is wanted, names what is stale in one that was obeyed. */
   end(): void {
-    if (this.#path === undefined) return;
     if (this.#lock !== undefined) this.#tellStale(this.#lock);
-    else if (writeLock(this.#path, this.#record.lock)) {
+    if (this.#record !== undefined && writeLock(this.#path!, this.#record.lock)) {
       this.#engine.emit({ type: 'note', text: `wrote the lock file ${this.#path}` });
     }
   }
