@@ -10,6 +10,7 @@ import { withMachineDefaults } from '../container/machine-defaults.ts';
 import { extendList, findList, listEntry } from '../container/manifest-list.ts';
 import type { StoredPredicates } from '../container/predicates.ts';
 import { isRemoteName, sendImage } from '../container/push.ts';
+import { checkRunDefaults } from '../container/run-defaults.ts';
 import { prepareRuns } from '../container/run-process.ts';
 import { newImageName } from '../container/short-names.ts';
 import { summarizeImage } from '../container/summaries.ts';
@@ -65,6 +66,7 @@ export async function build(engine: Engine, asked: BuildOptions): Promise<BuildR
       '--cache-from and --cache-to need --layers: otherwise no step is remembered',
     );
   }
+  checkRunDefaults(o.run ?? {});
   const postMortem = o.debugShell === true || o.keepFailed === true ? new PostMortem(engine, o) : undefined;
   const input = await readInput(engine, o);
   for (;;) {
@@ -347,6 +349,7 @@ async function commit(
     if (isTold) emitCopies(engine, result.root.layers, made.configDigest);
     const created = image.createdOf(result.config);
     if (isLocal) await recordImage(engine, made, names.local, { created, predicates });
+    if (isTold) emitTransfer(engine, 'Writing manifest to image destination');
     return made;
   });
   const said: StoredPredicates = new Map([[written.manifest.digest, predicates]]);

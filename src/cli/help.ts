@@ -56,9 +56,14 @@ export function commandHelp(command: Command): string {
   }
   const own = flagLines(command.options);
   if (own !== '') parts.push(`\nFlags:\n${own}`);
-  const names = new Set(command.options.map((option) => option.name));
-  parts.push(`\nGlobal flags:\n${flagLines(GLOBAL_FLAGS.filter((option) => !names.has(option.name)))}`);
+  parts.push(`\nGlobal flags:\n${flagLines(globalsOf(command))}`);
   return parts.join('');
+}
+
+/** The flags every command has, but for those it has itself under that name. */
+export function globalsOf(command: Command): readonly Option[] {
+  const names = new Set(command.options.map((option) => option.name));
+  return GLOBAL_FLAGS.filter((option) => !names.has(option.name));
 }
 
 function flagLines(options: readonly Option[]): string {
@@ -71,13 +76,17 @@ function flagLines(options: readonly Option[]): string {
 function flagLine(option: Option): string {
   const letter = option.short === undefined ? '    ' : `-${option.short}, `;
   const head = `  ${letter}--${option.name}${valuePart(option)}`;
+  const body = wrap(optionSentence(option), ' '.repeat(COLUMN));
+  return head.length > COLUMN - 2 ? `${head}\n${body}` : `${head.padEnd(COLUMN)}${body.slice(COLUMN)}`;
+}
+
+/** What a flag is for, with its default and the variable that stands in for it. */
+export function optionSentence(option: Option): string {
   const facts = [
     option.default === undefined ? '' : `default ${option.default}`,
     option.env === undefined ? '' : `$${option.env}`,
   ].filter((fact) => fact !== '');
-  const text = facts.length === 0 ? option.summary : `${option.summary} (${facts.join(', ')})`;
-  const body = wrap(text, ' '.repeat(COLUMN));
-  return head.length > COLUMN - 2 ? `${head}\n${body}` : `${head.padEnd(COLUMN)}${body.slice(COLUMN)}`;
+  return facts.length === 0 ? option.summary : `${option.summary} (${facts.join(', ')})`;
 }
 
 function valuePart(option: Option): string {

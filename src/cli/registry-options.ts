@@ -104,7 +104,8 @@ export async function platformOption(c: CommandContext): Promise<{ platform?: Pl
 /** All platforms asked for, each once; empty for the host's. */
 export async function platformList(c: CommandContext): Promise<readonly Platform[]> {
   const { flags } = c;
-  const [os, arch, variant] = [flags.string('os'), flags.string('arch'), flags.string('variant')];
+  // An empty word is as good as none.
+  const [os, arch, variant] = ['os', 'arch', 'variant'].map((name) => flags.string(name) || undefined);
   const wanted = flags.strings('platform') ?? [];
   const isSplit = os !== undefined || arch !== undefined || variant !== undefined;
   if (wanted.length > 0 && isSplit) {

@@ -115,7 +115,10 @@ function find(engine: Engine, wanted: string): CacheSummary {
   if (found.length === 1) return found[0]!;
   if (found.length > 1) {
     throw new BuilderError('cache.ambiguous', `${found.length} caches are called ${JSON.stringify(wanted)}`, {
-      hint: `name one by its digits: ${found.map(({ name }) => name.slice(0, 12)).join(', ')}`,
+      hint: `name one by its digits: ${found
+        .map(({ name }) => name.slice(0, 12))
+        .sort()
+        .join(', ')}`,
     });
   }
   const near = suggest(

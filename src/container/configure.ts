@@ -111,7 +111,12 @@ function envEdit(entry: string, env: Environment): EditConfig {
   if (entry === '-') return editExecution((execution) => ({ ...execution, Env: [] }));
   if (entry.endsWith('-')) return unsetEnv(entry.slice(0, -1));
   const value = env[entry];
-  return value === undefined ? (image) => image : setEnv(entry, value);
+  if (value === undefined) {
+    throw new BuilderError('usage.invalid', `setting env ${JSON.stringify(entry)}: no value given`, {
+      hint: `write ${entry}=VALUE, or export ${entry}`,
+    });
+  }
+  return setEnv(entry, value);
 }
 
 /** `$NAME` and `${NAME}` from the image's own environment; unknown names become empty. */

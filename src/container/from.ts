@@ -7,6 +7,7 @@ import type { Engine } from './engine.ts';
 import { nowNanoseconds } from './image-times.ts';
 import { type LocalImage, loadImage } from './local-image.ts';
 import { pullImage } from './pull.ts';
+import { checkRunDefaults } from './run-defaults.ts';
 import { unpack } from './unpack.ts';
 import type { FromOptions } from './verb-options.ts';
 import type { WorkingContainer } from './working-container.ts';
@@ -15,9 +16,10 @@ const SCRATCH = 'scratch';
 
 /**
  * Makes a working container from `image` (any transport, a name, an id, or `scratch`), pulling it as the policy says.
- * @throws `image.not-known`, `container.exists`, the errors of pulling
+ * @throws `usage.invalid`, `image.not-known`, `container.exists`, the errors of pulling
  */
 export async function from(engine: Engine, image: string, o: FromOptions = {}): Promise<WorkingContainer> {
+  checkRunDefaults(o.run ?? {});
   if (image === SCRATCH) return fromScratch(engine, o);
   const { record, name } = await pullImage(engine, image, o);
   const local = loadImage(engine, record);

@@ -6,7 +6,7 @@ import { isIndex } from '../spec/media-type.ts';
 import type { Isolation } from '../spec/process-spec.ts';
 import { findContainer, requireContainer } from './container-store.ts';
 import type { Engine } from './engine.ts';
-import { findImage, type LocalImage, loadImage, requireImage } from './local-image.ts';
+import { type LocalImage, loadImage, requireImage } from './local-image.ts';
 import { visibleMount } from './mount-container.ts';
 import type { Inspection } from './verb-options.ts';
 import type { WorkingContainer } from './working-container.ts';
@@ -16,13 +16,9 @@ import type { WorkingContainer } from './working-container.ts';
  * @throws `container.not-known`, `image.not-known`
  */
 export function inspect(engine: Engine, nameOrId: string, type?: Inspection['type']): Inspection {
-  if (type === 'container' && findContainer(engine, nameOrId) !== undefined) return inspectContainer(engine, nameOrId);
-  if (type === undefined) {
-    const container = findContainer(engine, nameOrId);
-    if (container !== undefined) return inspectContainer(engine, nameOrId);
-  }
-  const record = type === 'container' ? findImage(engine, nameOrId) : requireImage(engine, nameOrId);
-  if (record === undefined) return inspectContainer(engine, nameOrId);
+  const isContainer = type === undefined && findContainer(engine, nameOrId) !== undefined;
+  if (isContainer || type === 'container') return inspectContainer(engine, nameOrId);
+  const record = requireImage(engine, nameOrId);
   if (isIndex(record.manifest.mediaType)) {
     const raw = engine.store.blobs.read(record.manifest.digest).toString('utf8');
     return { type: 'manifest', json: JSON.parse(raw) as Record<string, unknown> };
@@ -111,7 +107,9 @@ function document(f: Facts): Record<string, unknown> {
     Capabilities:
       f.container === undefined
         ? null
-        : adjustCapabilities(f.container.run.addCapabilities ?? [], f.container.run.dropCapabilities ?? []),
+        : adjustCapabilities(f.container.run.addCapabilities ?? [], f.container.run.dropCapabilities ?? []).map(
+            (name) => `CAP_${name}`,
+          ),
     ConfigureNetwork: c?.run.network === 'none' ? 'NetworkDisabled' : 'NetworkDefault',
     CNIPluginPath: '',
     CNIConfigDir: '',

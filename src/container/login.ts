@@ -48,7 +48,7 @@ export async function logout(registry: string | { readonly all: true }, o: AuthF
 
 /** The user logged in at a registry; undefined when nobody is. */
 export async function getLogin(registry: string, o: AuthFileOptions = {}): Promise<string | undefined> {
-  const found = await findCredentials(registry, withHelpers(o));
+  const found = await findCredentials(registry, { ...withHelpers(o), mayBeMissing: true });
   return found?.credentials.kind === 'basic' ? found.credentials.username : undefined;
 }
 

@@ -40,6 +40,7 @@ import { openDefaultMounts } from './default-mounts.ts';
 import type { Engine } from './engine.ts';
 import { openVolumes } from './open-volumes.ts';
 import { baseHostsOf, hostNames, isHostName, sysctlsFor } from './run-settings.ts';
+import { securityOptions } from './security-options.ts';
 import type { RunDefaults } from './working-container.ts';
 
 export interface ProcessRequest {
@@ -211,39 +212,6 @@ function defaultLimits(): readonly ResourceLimit[] {
     return { name, soft: most, hard: most };
   };
   return [limit('nofile', 'Max open files'), limit('nproc', 'Max processes')];
-}
-
-interface Security {
-  readonly seccomp: string | undefined;
-  readonly noNewPrivileges: boolean;
-  readonly mask: readonly string[];
-  readonly unmask: readonly string[];
-}
-
-/** @throws `usage.invalid`, `usage.unsupported` */
-function securityOptions(options: readonly string[]): Security {
-  let seccomp: string | undefined;
-  let noNewPrivileges = false;
-  const mask: string[] = [];
-  const unmask: string[] = [];
-  for (const option of options) {
-    const at = option.search(/[=:]/);
-    const name = at === -1 ? option : option.slice(0, at);
-    const value = at === -1 ? '' : option.slice(at + 1);
-    if (name === 'seccomp') seccomp = value;
-    else if (name === 'no-new-privileges') noNewPrivileges = value !== 'false';
-    else if (name === 'mask') mask.push(...value.split(':'));
-    else if (name === 'unmask') unmask.push(...value.split(':'));
-    else if (name === 'label' && value === 'disable') continue;
-    else if (name === 'apparmor' && value === 'unconfined') continue;
-    else if (name === 'label' || name === 'apparmor') {
-      throw new BuilderError(
-        'usage.unsupported',
-        `--security-opt ${option} is not supported: no ${name} confinement is applied here`,
-      );
-    } else throw new BuilderError('usage.invalid', `invalid security option ${JSON.stringify(option)}`);
-  }
-  return { seccomp, noNewPrivileges, mask, unmask };
 }
 
 function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [readonly T[], readonly T[]] {

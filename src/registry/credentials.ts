@@ -19,6 +19,8 @@ export interface CredentialOptions {
   readonly compatAuthFile?: string | undefined;
   /** Of registries.conf, asked in order: helper programs, and `containers-auth.json` for the files; default the files. */
   readonly helpers?: readonly string[] | undefined;
+  /** Whether a file that was named need not be there yet, as before the first login. */
+  readonly mayBeMissing?: boolean;
   readonly env?: Environment | undefined;
   readonly uid?: number | undefined;
 }
@@ -127,7 +129,7 @@ async function findInFiles(target: string, o: CredentialOptions): Promise<FoundC
   for (const { path, isRequired } of candidateFiles(o)) {
     const file = await readAuthFile(path);
     if (file === undefined) {
-      if (isRequired && o.authfile !== undefined) throw missing(path);
+      if (isRequired && o.authfile !== undefined && o.mayBeMissing !== true) throw missing(path);
       continue;
     }
     const found = await findInFile(file, path, target, env);

@@ -104,7 +104,8 @@ export function hostsText(options: BindFileOptions, hostFile: string): string {
 /** Where a step reaches the host when it shares its network. */
 const HOST_ADDRESS = '127.0.0.1';
 
-function extraHost(entry: string, options: BindFileOptions): string[] {
+/** The names and the address of `name[;name]:address`. @throws `usage.invalid` */
+export function parseExtraHost(entry: string): { readonly names: readonly string[]; readonly address: string } {
   const separator = /^([^:=]+)[:=](.+)$/.exec(entry);
   const names = separator?.[1]?.split(';').filter((name) => name !== '') ?? [];
   const address = separator?.[2]?.replace(/^\[(.*)\]$/, '$1');
@@ -117,6 +118,11 @@ function extraHost(entry: string, options: BindFileOptions): string[] {
       `${JSON.stringify(address)} in the extra host ${JSON.stringify(entry)} is not an address`,
     );
   }
+  return { names, address };
+}
+
+function extraHost(entry: string, options: BindFileOptions): string[] {
+  const { names, address } = parseExtraHost(entry);
   if (address !== 'host-gateway') return [`${address}\t${names.join(' ')}`];
   if (options.network === 'private' && options.hostAddress === undefined) {
     throw new BuilderError('run.network-unavailable', 'host-gateway has no address: the network has no default route');

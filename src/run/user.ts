@@ -36,7 +36,7 @@ export type ResolvedUser = ProcessUser & { readonly home: string };
 /**
  * Resolves `user`, `user:group`, `uid`, `uid:gid` in the root filesystem at `rootPath`; nothing means root.
  * Numbers are ids even when a user has that name. Supplementary groups come only with a passwd entry and no group given.
- * @throws `run.start-failed` for an unknown name, an id out of range, or files that cannot be trusted
+ * @throws `usage.invalid` for an unknown name or an id out of range, `run.start-failed` for files that cannot be trusted
  */
 export function resolveUser(rootPath: string, user: string | undefined): ResolvedUser {
   const [userPart = '', groupPart] = splitUser(user === undefined || user === '' ? '0' : user);
@@ -45,10 +45,7 @@ export function resolveUser(rootPath: string, user: string | undefined): Resolve
   const uid = DIGITS.test(userPart) ? parseId(userPart, user) : undefined;
   const entry = passwd.find((candidate) => (uid === undefined ? candidate.name === userPart : candidate.uid === uid));
   if (uid === undefined && entry === undefined) {
-    throw new BuilderError(
-      'run.start-failed',
-      `unknown user ${JSON.stringify(userPart)}: not in the image's /etc/passwd`,
-    );
+    throw new BuilderError('usage.invalid', `unknown user ${JSON.stringify(userPart)}: not in the image's /etc/passwd`);
   }
   const base = { uid: uid ?? entry?.uid ?? 0, home: entry?.home ?? '/' };
   if (groupPart !== undefined && groupPart !== '')
@@ -62,7 +59,7 @@ const KEEP_GROUPS = 'keep-groups';
 
 /**
  * Ids of groups by name or number, as the root filesystem's /etc/group has them.
- * @throws `run.start-failed` for an unknown name; `usage.invalid` for `keep-groups` among others
+ * @throws `usage.invalid` for an unknown name, and for `keep-groups` among others
  */
 export function resolveGroups(
   rootPath: string,
@@ -80,7 +77,7 @@ export function resolveGroups(
 function splitUser(user: string): readonly string[] {
   const parts = user.split(':');
   if (parts.length > 2 || parts[0] === '') {
-    throw new BuilderError('run.start-failed', `${JSON.stringify(user)} is not a user: expected user[:group]`);
+    throw new BuilderError('usage.invalid', `${JSON.stringify(user)} is not a user: expected user[:group]`);
   }
   return parts;
 }
@@ -88,17 +85,14 @@ function splitUser(user: string): readonly string[] {
 function parseId(text: string, whole: string | undefined): number {
   const id = Number(text);
   if (text.length <= 10 && id <= LARGEST_ID) return id;
-  throw new BuilderError(
-    'run.start-failed',
-    `the id ${text} in ${JSON.stringify(whole)} is out of range 0-${LARGEST_ID}`,
-  );
+  throw new BuilderError('usage.invalid', `the id ${text} in ${JSON.stringify(whole)} is out of range 0-${LARGEST_ID}`);
 }
 
 function resolveGroup(root: RootDirectory, group: string, whole: string | undefined): number {
   if (DIGITS.test(group)) return parseId(group, whole);
   const entry = readGroups(root).find(({ name }) => name === group);
   if (entry !== undefined) return entry.gid;
-  throw new BuilderError('run.start-failed', `unknown group ${JSON.stringify(group)}: not in the image's /etc/group`);
+  throw new BuilderError('usage.invalid', `unknown group ${JSON.stringify(group)}: not in the image's /etc/group`);
 }
 
 function supplementaryGroups(root: RootDirectory, user: PasswdEntry, gid: number): readonly number[] {

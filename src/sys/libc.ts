@@ -438,13 +438,22 @@ const SYS_OPENAT2 = 437;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_IN_ROOT = 0x10;
 
+/** How often the kernel is asked again; more would mean that something renames without end. */
+const RESOLVE_ATTEMPTS = 1000;
+
 /** openat2(2), the same number on every architecture; throws ENOSYS on kernels before 5.6 and under some sandboxes. */
 export function openat2(dirFd: number, path: PathLike, flags: number, mode: number, resolve: number): number {
   const how = Buffer.alloc(24);
   how.writeBigUInt64LE(BigInt((flags | O_CLOEXEC) >>> 0), 0);
   how.writeBigUInt64LE(BigInt(mode), 8);
   how.writeBigUInt64LE(BigInt(resolve), 16);
-  return Number(check(cOpenat2(SYS_OPENAT2, dirFd, cString(path), how, how.length, 0, 0), 'open', path));
+  const name = cString(path);
+  for (let attempt = 1; ; attempt += 1) {
+    const fd = cOpenat2(SYS_OPENAT2, dirFd, name, how, how.length, 0, 0);
+    // A rename or mount anywhere on the machine while `..` or a link is followed: the kernel cannot be sure, ask again.
+    const isRace = fd < 0 && (lastErrno() === 'EAGAIN' || lastErrno() === 'EWOULDBLOCK');
+    if (!isRace || attempt === RESOLVE_ATTEMPTS) return Number(check(fd, 'open', path));
+  }
 }
 
 /** Address of a buffer's first byte, for structures that hold pointers. Valid as long as the buffer is referenced. */

@@ -6,20 +6,37 @@ import { UsageError } from '../usage-error.ts';
 const SCRIPTS: Readonly<Record<string, string>> = {
   bash: `# bash completion for slipway
 _slipway() {
-  local line cur="\${COMP_WORDS[COMP_CWORD]}" words=("\${COMP_WORDS[@]:1:COMP_CWORD}")
+  local rest="\${COMP_LINE:0:COMP_POINT}" word trimmed line cur head
+  local -a words=()
+  # bash breaks words at colons and equals signs; what no blank parts belongs together.
+  for word in "\${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    trimmed="\${rest#"\${rest%%[![:space:]]*}"}"
+    [[ "$trimmed" == "$word"* ]] || word="$trimmed"
+    if (( \${#words[@]} > 0 )) && [[ -n "$rest" && "$trimmed" == "$rest" ]]; then
+      words[\${#words[@]}-1]+="$word"
+    else
+      words+=("$word")
+    fi
+    rest="\${trimmed#"$word"}"
+  done
+  cur="\${words[\${#words[@]}-1]}"
+  # What stands on the line already, before the piece that bash will replace.
+  case "$word" in
+    : | =) head="$cur" ;;
+    *) head="\${cur%"$word"}" ;;
+  esac
+  [[ "$cur" == "$word" ]] && head=
   COMPREPLY=()
   while IFS= read -r line; do
     case "$line" in
-      :files) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-      :directories) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
-      *) COMPREPLY+=("\${line%%$'\\t'*}") ;;
+      :files) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "\${cur#"$head"}"); return ;;
+      :directories) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "\${cur#"$head"}"); return ;;
+      *)
+        line="\${line%%$'\\t'*}"
+        COMPREPLY+=("\${line#"$head"}")
+        ;;
     esac
-  done < <("\${COMP_WORDS[0]}" __complete -- "\${words[@]}" 2>/dev/null)
-  # bash breaks words at colons; what stands before the last one is on the line already.
-  if [[ "$cur" == *:* && "$COMP_WORDBREAKS" == *:* ]]; then
-    local head="\${cur%"\${cur##*:}"}" i
-    for i in "\${!COMPREPLY[@]}"; do COMPREPLY[i]="\${COMPREPLY[i]#"$head"}"; done
-  fi
+  done < <("\${words[0]}" __complete -- "\${words[@]:1}" 2>/dev/null)
   [[ \${#COMPREPLY[@]} -eq 1 && "\${COMPREPLY[0]}" == *= ]] && compopt -o nospace 2>/dev/null
 }
 complete -F _slipway slipway

@@ -18,14 +18,17 @@ const FIELDS = [
 
 export async function containers(c: CommandContext): Promise<number> {
   const { flags } = c;
-  const format = flags.string('format');
+  const format = flags.string('format') || undefined;
   if (flags.on('quiet') && format !== undefined) throw new UsageError('quiet and format are mutually exclusive');
   const matches = containerFilter(flags.string('filter'));
   await using builder = await c.open();
   const found = (await builder.containers()).filter(matches);
   if (flags.on('json') || format === 'json') c.stdout.write(`${goJson(jsonRows(found), c.stdout.isTty)}\n`);
   else if (flags.on('quiet')) c.stdout.write(found.map(({ id }) => `${id}\n`).join(''));
-  else if (format !== undefined) c.stdout.write(listTemplate('container', format, FIELDS, found.map(templateRow)));
+  else if (format !== undefined)
+    c.stdout.write(
+      listTemplate({ name: 'image', type: 'main.containerOutputParams' }, format, FIELDS, found.map(templateRow)),
+    );
   else c.stdout.write(table(found, flags.on('notruncate'), !flags.on('noheading')));
   return 0;
 }

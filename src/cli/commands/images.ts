@@ -13,21 +13,21 @@ const SHORT_ID = 12;
 const NONE = '<none>';
 
 const FIELDS = [
-  ['Name', 'REPOSITORY'],
   ['Tag', 'TAG'],
   ['ID', 'IMAGE ID'],
+  ['Name', 'REPOSITORY'],
   ['Digest', 'DIGEST'],
   ['Created', 'CREATED'],
   ['CreatedAt', 'CREATED'],
-  ['CreatedAtRaw', 'CREATED'],
   ['Size', 'SIZE'],
+  ['CreatedAtRaw', 'CREATED'],
   ['ReadOnly', 'R/O'],
   ['History', 'HISTORY'],
 ] as const;
 
 export async function images(c: CommandContext): Promise<number> {
   const { flags, args, now } = c;
-  const format = flags.string('format');
+  const format = flags.string('format') || undefined;
   if (args.length > 0 && flags.on('all')) {
     throw new UsageError('when using the --all switch, you may not pass any images names or IDs');
   }
@@ -44,7 +44,14 @@ export async function images(c: CommandContext): Promise<number> {
   if (flags.on('json') || format === 'json') c.stdout.write(`${jsonText(found, shownId, c)}\n`);
   else if (flags.on('quiet')) c.stdout.write([...new Set(found.map((image) => `${shownId(image)}\n`))].join(''));
   else if (format !== undefined)
-    c.stdout.write(listTemplate('image', format, FIELDS, templateRows(found, shownId, now())));
+    c.stdout.write(
+      listTemplate(
+        { name: 'image', type: 'main.imageOutputParams' },
+        format,
+        FIELDS,
+        templateRows(found, shownId, now()),
+      ),
+    );
   else c.stdout.write(table(found, shownId, c));
   return 0;
 }
@@ -97,7 +104,7 @@ function templateRows(found: readonly ImageSummary[], id: IdText, now: number): 
       CreatedAtRaw: goTime(image.created),
       Size: humanSize(image.sizeBytes),
       ReadOnly: image.readOnly,
-      History: NONE,
+      History: image.names.length === 0 ? NONE : [...image.names].reverse().join(', '),
     })),
   );
 }

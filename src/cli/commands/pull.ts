@@ -5,13 +5,13 @@ import { decryptionOptions, platformOption, pullPolicy, registryOptions } from '
 
 export async function pull(c: CommandContext): Promise<number> {
   const { flags } = c;
-  const policy = pullPolicy(c, 'policy');
+  const policy = pullPolicy(c, 'policy') ?? 'missing';
   const quiet = flags.on('quiet');
   const options = {
     ...(await registryOptions(c)),
     ...decryptionOptions(c),
     ...(await platformOption(c)),
-    ...(policy === undefined ? {} : { policy }),
+    policy,
     ...(flags.on('all-tags') ? { allTags: true } : {}),
     ...(quiet ? { quiet } : {}),
     signal: c.signal,

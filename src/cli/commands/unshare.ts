@@ -29,12 +29,12 @@ function callerEnvironment(env: CommandContext['env']): NodeJS.ProcessEnv {
   return extra === undefined ? rest : { ...rest, NODE_EXTRA_CA_CERTS: extra };
 }
 
-/** `[VAR=]CONTAINER`; the variable is the name of the container in capitals when it is not given. */
+/** `[VAR=]CONTAINER`; the variable is the container's own name when none is given, though a shell may not take it. */
 function parseMount(text: string): { variable: string; container: string } {
   const equals = text.indexOf('=');
   const container = text.slice(equals + 1);
-  const variable = equals === -1 ? text.toUpperCase().replace(/[^A-Z0-9_]/g, '_') : text.slice(0, equals);
-  if (container === '' || !/^[A-Za-z_]\w*$/.test(variable)) {
+  const variable = equals === -1 ? text : text.slice(0, equals);
+  if (container === '' || (equals !== -1 && !/^[A-Za-z_]\w*$/.test(variable))) {
     throw new UsageError(`invalid --mount "${text}": expected [VAR=]CONTAINER`);
   }
   return { variable, container };

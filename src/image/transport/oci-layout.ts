@@ -111,7 +111,8 @@ export class OciLayout implements OpenTarget {
   }
 
   #only(manifests: readonly Descriptor[]): Descriptor {
-    if (manifests.length === 1) return manifests[0]!;
+    // One image under several names is still one.
+    if (new Set(manifests.map(({ digest }) => digest)).size === 1) return manifests[0]!;
     const names = manifests.flatMap((d) => nameOf(d) ?? []);
     throw new BuilderError(
       manifests.length === 0 ? 'image.not-known' : 'image.ambiguous',

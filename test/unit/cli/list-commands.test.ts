@@ -88,7 +88,7 @@ aaaaaaaaaaaa   localhost/other:1     false
   it('refuses unknown fields even on an empty store', async () => {
     const { code, stderr } = await list(['--format', '{{.Nam}}'], []);
     assert.equal(code, 125);
-    assert.match(stderr, /can't evaluate field Nam in type imageRow\nhelp: did you mean `\.Name`\?/);
+    assert.match(stderr, /can't evaluate field Nam in type main\.imageOutputParams\nhelp: did you mean `\.Name`\?/);
   });
   const FILTERS: readonly [string[], string][] = [
     [['before=localhost/bb:latest'], ''],

@@ -47,7 +47,7 @@ describe('resolveUser', () => {
     '0:4294967296',
   ]) {
     test(`B49 refuses ${JSON.stringify(user)}`, () => {
-      assert.throws(() => resolveUser(root, user), { code: 'run.start-failed' });
+      assert.throws(() => resolveUser(root, user), { code: 'usage.invalid' });
     });
   }
 
