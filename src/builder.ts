@@ -11,6 +11,7 @@ import type { LayerInsightOptions } from './container/layer-insight.ts';
 import type { CreateListOptions } from './container/list-verbs.ts';
 import { requireNamespace } from './container/namespace.ts';
 import type { PrunedStore, PruneStoreOptions } from './container/prune-store.ts';
+import type { RebaseOptions, RebaseResult } from './container/rebase.ts';
 import type { RememberedStep } from './container/remembered-steps.ts';
 import type { StoreCheckOptions, StoreCheckReport } from './container/store-repair.ts';
 import type { StoreUsage } from './container/store-usage.ts';
@@ -151,6 +152,8 @@ export interface Builder extends AsyncDisposable {
   history(image: string, o?: DescribeOptions): Promise<readonly HistoryStep[]>;
   /** Files that differ between two images or containers; with one name, from what it stands on. */
   diff(before: string, after?: string, o?: TreeDiffOptions): Promise<readonly TreeChange[]>;
+  /** Puts an image onto another base: layers are exchanged, nothing is built. @throws `image.base-unknown` */
+  rebase(image: string, o: RebaseOptions): Promise<RebaseResult>;
   /** What the store holds, and what could go. */
   usage(): Promise<StoreUsage>;
   /** Removes what nobody needs: dangling images, remembered steps, downloads; with `all` unused images and caches. */
@@ -340,6 +343,7 @@ function builderOn(engine: Engine): Builder {
       await requireNamespace(engine);
       return (await import('./container/tree-diff.ts')).treeDiff(engine, before, after, options);
     },
+    rebase: async (image, options) => (await import('./container/rebase.ts')).rebase(engine, image, options),
     usage: async () => {
       await requireNamespace(engine);
       return (await import('./container/store-usage.ts')).storeUsage(engine);

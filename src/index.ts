@@ -12,6 +12,7 @@ export type { CachePruneOptions, CacheSummary, PrunedCaches } from './container/
 export type { LayerInsightOptions } from './container/layer-insight.ts';
 export type { CreateListOptions } from './container/list-verbs.ts';
 export type { PrunedStore, PruneStoreOptions } from './container/prune-store.ts';
+export type { RebaseOptions, RebaseResult } from './container/rebase.ts';
 export type { RememberedStep } from './container/remembered-steps.ts';
 export type { CheckCounts, Damage } from './container/store-damage.ts';
 export type { StoreCheckOptions, StoreCheckReport } from './container/store-repair.ts';

@@ -18,6 +18,7 @@ import {
   LOGOUT_FLAGS,
   PULL_COMMAND_FLAGS,
   PUSH_FLAGS,
+  REBASE_FLAGS,
 } from './flags/store-flags.ts';
 import { IMAGE_COMMANDS } from './image-commands.ts';
 import { MANIFEST_COMMANDS } from './manifest-commands.ts';
@@ -230,6 +231,19 @@ export const COMMANDS: readonly Command[] = [
     options: DIFF_FLAGS,
     examples: ['diff work', 'diff --size app:1 app:2', 'diff --json app'],
     load: async () => (await import('./commands/diff.ts')).diff,
+  }),
+  row({
+    name: 'rebase',
+    summary: 'Put an image onto another base',
+    usage: 'IMAGE',
+    description:
+      'Exchanges the layers an image has from its base for those of another one, and prints the id of the result. ' +
+      'Nothing is built. What the image set itself stays, what it had from its base comes from the new one.',
+    positionals: { ...refuse(1, 1, 'an image must be named', TOO_MANY), complete: 'image' },
+    interspersed: true,
+    options: REBASE_FLAGS,
+    examples: ['rebase --onto debian:12 -t app:2 app', 'rebase --old-base debian:12.1 --onto debian:12.2 app'],
+    load: async () => (await import('./commands/rebase.ts')).rebase,
   }),
   row({
     name: 'tag',

@@ -211,6 +211,10 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
     new BuilderError('image.in-use', `image used by ${ID}: image is in use by a container`, {
       hint: 'remove the container alpine-working-container first, or use --force',
     }),
+  'image.base-unknown': () =>
+    new BuilderError('image.base-unknown', 'cannot rebase app: nothing tells what it was built from', {
+      hint: 'name its base with --old-base',
+    }),
   'image.ambiguous': () => findImage(engine, '407f'),
   'container.not-known': () => requireContainer(engine, 'alpine-workin-container'),
   'container.exists': () =>

@@ -1,7 +1,7 @@
 /** Flags of the commands that list, move and remove images and containers. */
 import { type Option, option } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
-import { COMPRESSION_FLAGS } from './image-flags.ts';
+import { COMPRESSION_FLAGS, FORMAT_FLAG } from './image-flags.ts';
 import {
   DECRYPTION_FLAGS,
   ENCRYPTION_FLAGS,
@@ -86,6 +86,21 @@ export const HISTORY_FLAGS: readonly Option[] = [
   option('--json bool', 'JSON'),
   option('--format str TEMPLATE', 'json, or a Go template for each step'),
   ...PLATFORM_FLAGS,
+  ...REGISTRY_FLAGS,
+  ...RETRY_FLAGS,
+];
+
+export const REBASE_FLAGS: readonly Option[] = [
+  option('--onto str IMAGE', 'the new base', { complete: 'image' }),
+  option('--old-base str IMAGE', 'the base it has; default what the image says it was built from', {
+    complete: 'image',
+  }),
+  option('-t,--tag strs NAME', 'name of the result'),
+  FORMAT_FLAG,
+  option('--timestamp int SECONDS', 'time of the image'),
+  option('--source-date-epoch int SECONDS', 'time of the image', { tier: 'P1', env: 'SOURCE_DATE_EPOCH' }),
+  option('-q,--quiet bool', 'no progress'),
+  PROGRESS_FLAG,
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
 ];
