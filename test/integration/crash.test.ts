@@ -117,12 +117,12 @@ describe('a build that is killed', { skip }, () => {
         pullBase();
       });
 
-      for (const { row, signal, code } of [
-        { row: 'F07', signal: 'SIGINT', code: 130 },
-        { row: 'F08', signal: 'SIGTERM', code: 143 },
-        { row: 'F10', signal: 'SIGHUP', code: 129 },
+      for (const { title, signal, code } of [
+        { title: 'F07 ends within five seconds of SIGINT', signal: 'SIGINT', code: 130 },
+        { title: 'F08 ends within five seconds of SIGTERM', signal: 'SIGTERM', code: 143 },
+        { title: 'F10 ends within five seconds of SIGHUP', signal: 'SIGHUP', code: 129 },
       ] as const) {
-        it(`${row} ends within five seconds of ${signal}, with exit code ${code}`, async () => {
+        it(`${title}, with exit code ${code}`, async () => {
           const slow = rig.makeFolder(`work/slow-${signal}`);
           writeFileSync(join(slow, 'Dockerfile'), SLOW);
           rig.give(slow);

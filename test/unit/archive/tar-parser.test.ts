@@ -530,6 +530,16 @@ describe('limits', () => {
       assert.throws(() => parse(header({ type, size: 300 * 2 ** 20 })), invalid(/larger than 1048576/));
     }
   });
+  test('B25 empty files without number cost no memory that stays', () => {
+    let entries = 0;
+    const parser = new TarParser({ entry: () => void entries++, data: () => {} });
+    const thousand = Buffer.concat(Array.from({ length: 1000 }, () => header({ name: 'empty' })));
+    parser.push(thousand);
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 200; i++) parser.push(thousand);
+    assert.equal(entries, 201_000);
+    assert.ok(process.memoryUsage().rss - before < 150 << 20);
+  });
   test('global records may not pile up', () => {
     const g = (key: string) => pax([[key, 'v'.repeat(400_000)]], 'g');
     assert.deepEqual(parse(Buffer.concat([g('a'), g('a'), g('a'), g('a'), END])), []);
