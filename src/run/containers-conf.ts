@@ -35,7 +35,7 @@ export interface ContainersConf {
   readonly cgroupManager?: 'cgroupfs' | 'systemd';
   readonly cdiDirectories?: readonly string[];
   readonly hooksDirectories?: readonly string[];
-  readonly compressionFormat?: 'gzip' | 'zstd';
+  readonly compressionFormat?: 'gzip' | 'zstd' | 'zstd:chunked';
   readonly compressionLevel?: number;
   readonly parallelCopies?: number;
   readonly retries?: number;
@@ -127,7 +127,7 @@ class Reader {
     this.#set('cdiDirectories', this.#list(t, 'cdi_spec_dirs'));
     this.#set('hooksDirectories', this.#list(t, 'hooks_dir'));
     const format = t.oneOf('compression_format', ['gzip', 'zstd', 'zstd:chunked']);
-    this.#set('compressionFormat', format === 'zstd:chunked' ? 'zstd' : format);
+    this.#set('compressionFormat', format);
     this.#set('compressionLevel', t.count('compression_level'));
     const copies = t.count('image_parallel_copies');
     this.#set('parallelCopies', copies === 0 ? undefined : copies);
