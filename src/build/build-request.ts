@@ -50,6 +50,7 @@ export async function readInput(engine: Engine, o: BuildOptions): Promise<BuildI
     contextDir: context.dir,
     isFetched: !context.isLocal,
     cwd: engine.cwd,
+    cppFlags: o.cppFlags ?? [],
     readStdin: () => readAllStdin().toString(),
   });
   const buildArgs = buildArguments(o.buildArgs ?? [], o.buildArgFiles ?? [], engine.env, engine.cwd);

@@ -17,6 +17,8 @@ export interface ContainerfileOptions {
   /** The context came from elsewhere: links in it lead nowhere else, and only regular files are read. */
   readonly isFetched?: boolean;
   readonly cwd: string;
+  /** For `cpp`, behind those of $BUILDAH_CPPFLAGS. */
+  readonly cppFlags?: readonly string[];
   /** Content of standard input, for `-`. */
   readonly readStdin: () => string;
 }
@@ -107,14 +109,14 @@ function one(path: string, shown: string, o: ContainerfileOptions): Containerfil
 function containerfile(path: string, shown: string, read: string, o: ContainerfileOptions): Containerfile {
   let text = read;
   if (text.trim() === '') throw new BuilderError('dockerfile.syntax', `no contents in ${JSON.stringify(path)}`);
-  if (path.endsWith('.in')) text = preprocess(path, text, o.contextDir);
+  if (path.endsWith('.in')) text = preprocess(path, text, o);
   return { source: { name: shown, text }, path };
 }
 
 /** Runs the C preprocessor, as Buildah does for such names. */
-function preprocess(path: string, text: string, contextDir: string): string {
+function preprocess(path: string, text: string, { contextDir, cppFlags = [] }: ContainerfileOptions): string {
   const flags = (process.env['BUILDAH_CPPFLAGS'] ?? '').split(/\s+/).filter((flag) => flag !== '');
-  const args = ['-E', '-iquote', contextDir, '-traditional', '-undef', ...flags, '-'];
+  const args = ['-E', '-iquote', contextDir, '-traditional', '-undef', ...flags, ...cppFlags, '-'];
   const result = spawnSync('cpp', args, { input: text, encoding: 'utf8', cwd: dirname(path) });
   if (result.error !== undefined) {
     throw new BuilderError('dockerfile.not-found', `${path} needs the C preprocessor cpp, which cannot be run`, {

@@ -276,6 +276,8 @@ export interface BuildOptions extends RegistryOptions, SigningOptions, Cancellab
   /** `K=V`, or bare `K` from the environment. */
   readonly buildArgs?: readonly string[];
   readonly buildArgFiles?: readonly string[];
+  /** Words for `cpp`, through which Containerfiles go whose names end in `.in`; $BUILDAH_CPPFLAGS come first. */
+  readonly cppFlags?: readonly string[];
   /** `name=place` */
   readonly buildContexts?: readonly string[];
   readonly ignoreFile?: string;

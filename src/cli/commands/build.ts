@@ -129,6 +129,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       tags: 'tag',
       buildArgs: 'build-arg',
       buildArgFiles: 'build-arg-file',
+      cppFlags: 'cpp-flag',
       buildContexts: 'build-context',
       labels: 'label',
       env: 'env',

@@ -118,7 +118,7 @@ export const BUILD_FLAGS: readonly Option[] = [
   ...DECRYPTION_FLAGS,
   ...refused('name the platforms with --platform', '--all-platforms bool'),
   ...refused('what a RUN writes below a VOLUME is always kept', '--compat-volumes bool'),
-  ...refused('Containerfiles are not run through cpp; pipe the result in with -f -', '--cpp-flag strs'),
+  option('--cpp-flag strs FLAG', 'a word for cpp, which Containerfiles ending in .in go through', { tier: 'P2' }),
   option('--hooks-dir strs DIR', 'hooks for OCI runtimes', { tier: 'P2', complete: 'directory' }),
   ...refused('--timings and --trace tell where the time went', '--log-rusage bool', '--rusage-logfile str'),
   ...refused('--logfile writes one file', '--logsplit bool'),
