@@ -315,9 +315,11 @@ export class SnapshotDirectory {
     return {
       merged,
       work,
-      [Symbol.dispose]() {
+      [Symbol.dispose]: () => {
         if (!open) return;
         open = false;
+        // Removing takes the lock's file along, after which a sweep would think that nobody has this place.
+        using _ = this.#changing();
         unmount(merged);
         removeTree(path);
         lock?.[Symbol.dispose]();
