@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -174,6 +174,43 @@ describe('kill -9 at chosen moments', { skip }, () => {
       assert.equal(registry.manifests.size, 0);
     }
     assert.ok(registry.manifests.size > 0);
+  });
+
+  it('F06 a repair killed at a rename or unlink: the next one ends what it began', () => {
+    const folder = join(rig.folder, 'root/v1/blobs/sha256');
+    let killed = 0;
+    const repair = ['system', 'check', '--read-data', '--repair', '-q'];
+    for (const [calls, nth] of [
+      [RENAMES, 1],
+      ['unlink,unlinkat,rmdir', 1],
+      ['unlink,unlinkat,rmdir', 2],
+    ] as const) {
+      const largest = readdirSync(folder).reduce((a, b) =>
+        statSync(join(folder, a)).size > statSync(join(folder, b)).size ? a : b,
+      );
+      const content = readFileSync(join(folder, largest));
+      content[content.length >> 1]! ^= 1;
+      writeFileSync(join(folder, largest), content);
+      const tracing = [
+        '-f',
+        '-qq',
+        '-o',
+        '/dev/null',
+        '-e',
+        `trace=${calls}`,
+        '-e',
+        `inject=${calls}:signal=KILL:when=${nth}`,
+      ];
+      const o = { env: rig.env, cwd: rig.folder, timeoutMs: 60_000 };
+      const first = tryCommand('strace', [...tracing, rig.program, ...rig.storeFlags, ...repair], o);
+      if (first.signal !== undefined || first.status === 137) killed += 1;
+      rig.try(repair);
+      rig.run('pull', '-q', `oci:${join(scratch, 'busybox')}:latest`);
+      const checked = rig.try(['system', 'check', '--read-data']);
+      assert.equal(checked.status, 0, checked.stdout + checked.stderr);
+      isWhole('localhost/latest');
+    }
+    assert.ok(killed > 0, 'it was never killed');
   });
 
   it('F17 the order of writes: blobs are flushed before they get a name, and before the table of images does', () => {
