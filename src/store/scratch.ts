@@ -25,7 +25,8 @@ export class Scratch implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true });
+    // A sweep that looks at it just now may put the lock's file back once.
+    rmSync(this.path, { recursive: true, force: true, maxRetries: 5 });
     this.#lock[Symbol.dispose]();
   }
 }
@@ -44,10 +45,20 @@ export function sweepScratch(parent: string): number {
       swept += 1;
       continue;
     }
-    using lock = FileLock.try(lockPath, 'exclusive');
+    using lock = lockIfAny(lockPath);
     if (lock === undefined) continue;
     rmSync(path, { recursive: true, force: true });
     swept += 1;
   }
   return swept;
+}
+
+/** undefined when somebody holds it, or is removing the directory just now. */
+function lockIfAny(path: string): FileLock | undefined {
+  try {
+    return FileLock.try(path, 'exclusive');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
