@@ -2,7 +2,7 @@
  * A private temporary directory for each process, on the store's own file system so that rename works. Each holds a
  * kernel lock on a file inside: a directory whose lock is free belongs to nobody alive and is swept.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileLock } from '../sys/file-lock.ts';
 
@@ -15,8 +15,15 @@ export class Scratch implements Disposable {
   readonly #lock: FileLock;
 
   constructor(parent: string) {
-    this.path = mkdtempSync(join(parent, 'p-'));
-    this.#lock = FileLock.try(join(this.path, LOCK), 'exclusive')!;
+    for (;;) {
+      const path = mkdtempSync(join(parent, 'p-'));
+      // A sweep may take the lock between its file's being made and our taking it, and the directory with it.
+      const lock = lockIfAny(join(path, LOCK));
+      if (lock === undefined || !existsSync(join(path, LOCK))) continue;
+      this.path = path;
+      this.#lock = lock;
+      return;
+    }
   }
 
   /** A fresh empty directory. */
