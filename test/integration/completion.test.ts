@@ -1,9 +1,10 @@
 /** Completion tried in the shells themselves: what stands on the line after a tab. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { rootAccount } from '../support/account.ts';
 import { firstReason, missingPrograms } from '../support/command.ts';
 import { quote, Rig } from '../support/rig.ts';
@@ -52,25 +53,25 @@ describe('completion in the shells', { skip: firstReason(account === undefined &
   after(() => rig?.[Symbol.asyncDispose]());
 
   /** The words that an interactive shell on a terminal of its own sends off. */
-  function sent(shell: 'bash' | 'zsh', line: string): string | undefined {
+  async function sent(shell: 'bash' | 'zsh', line: string): Promise<string | undefined> {
     const script = join(rig.folder, shell);
     const start = shell === 'bash' ? `. ${script}\n` : `autoload -Uz compinit; compinit -u -D; . ${script}\n`;
     const command = shell === 'bash' ? 'bash --norc --noprofile -i' : 'zsh -f -i';
     const input = `sleep 0.3; printf %s ${quote(start)}; sleep 1; printf %s ${quote(`${line}\t`)}; sleep 3; printf '\\nexit\\n'`;
-    const { stdout } = spawnSync('/bin/sh', ['-c', `(${input}) | script -qec ${quote(command)} /dev/null`], {
+    const pipe = `(${input}) | script -qec ${quote(command)} /dev/null`;
+    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', pipe], {
       cwd: join(rig.folder, 'work'),
       env: { ...rig.env, PATH: `${join(rig.folder, 'bin')}:${rig.env['PATH']}`, TERM: 'dumb', PS1: '' },
-      encoding: 'utf8',
       timeout: 60_000,
     });
     return [...stdout.matchAll(/given<(.*?) ?>\r?$/gm)].at(-1)?.[1];
   }
 
   for (const shell of ['bash', 'zsh'] as const) {
-    describe(shell, { skip: firstReason(missingPrograms(shell, 'script')), concurrency: 4 }, () => {
+    describe(shell, { skip: firstReason(missingPrograms(shell, 'script')), concurrency: 6 }, () => {
       for (const [line, words] of TYPED) {
-        it(line, () => {
-          assert.equal(sent(shell, line), words);
+        it(line, async () => {
+          assert.equal(await sent(shell, line), words);
         });
       }
     });

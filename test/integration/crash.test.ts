@@ -19,7 +19,7 @@ import { Rig } from '../support/rig.ts';
 import { treeDifferences } from '../support/tree-listing.ts';
 
 /** Kills a build suffers, for each account. */
-const MOMENTS = 50;
+const MOMENTS = 25;
 
 // RUN leaves a grandchild behind that has a session of its own, so that only the engine can end it.
 /** A number of seconds nobody else sleeps: by it the processes of RUN are found. */
