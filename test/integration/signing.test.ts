@@ -44,7 +44,7 @@ function signingTests(account: Account): void {
     const copy = ['copy', '-q', '--src-tls-verify=false', `docker://${at.image(image)}`, `dir:${file('copied')}`];
     at.rig.command('skopeo', [...words, ...copy], { env: at.env });
   };
-  const slipwayAccepts = (image: string): void => void must('pull', '-q', PLAIN, at.image(image));
+  const slipwayAccepts = (image: string): void => void must('pull', '-q', '--policy', 'always', PLAIN, at.image(image));
 
   before(async () => {
     at = await TrustPlace.open(account);
@@ -113,6 +113,8 @@ function signingTests(account: Account): void {
       /a sigstore signature is required, and all there are of another kind/,
       'pull',
       '-q',
+      '--policy',
+      'always',
       PLAIN,
       at.image('pushed:1'),
     );

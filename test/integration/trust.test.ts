@@ -20,7 +20,8 @@ for (const { name, account } of accounts()) {
 function trustTests(account: Account): void {
   let at!: TrustPlace;
   let key = '';
-  const pulls = (image: string): CommandResult => at.slipway('pull', '-q', PLAIN, at.image(image));
+  const pulls = (image: string): CommandResult =>
+    at.slipway('pull', '-q', '--policy', 'always', PLAIN, at.image(image));
   const accepted = (image: string): void => {
     const result = pulls(image);
     assert.equal(result.status, 0, result.stderr);
@@ -123,7 +124,16 @@ function trustTests(account: Account): void {
       assert.equal(status, 125);
       assert.match(stderr, /policy\.json:2 cannot be used: key default\[0\]\.type: "signedby" is none of/);
     }
-    const named = at.slipway('pull', '-q', PLAIN, '--signature-policy', '/nowhere.json', at.image('one:1'));
+    const named = at.slipway(
+      'pull',
+      '-q',
+      '--policy',
+      'always',
+      PLAIN,
+      '--signature-policy',
+      '/nowhere.json',
+      at.image('one:1'),
+    );
     assert.match(named.stderr, /\/nowhere\.json cannot be used: it does not exist/);
   });
 

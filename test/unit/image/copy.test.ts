@@ -342,9 +342,11 @@ describe('places', () => {
     await storeImage(other, layout, 'b');
     await storeImage(other, layout, 'a');
     assert.equal((await layout.resolve('a')).digest, other.descriptor.digest);
+    assert.equal((await layout.resolve('')).digest, other.descriptor.digest);
+    await storeImage(sampleImage(), layout, 'third');
     await assert.rejects(
       layout.resolve(''),
-      (error) => isBuilderError(error, 'image.ambiguous') && /b, a/.test(error.hint ?? ''),
+      (error) => isBuilderError(error, 'image.ambiguous') && /b, a, third/.test(error.hint ?? ''),
     );
     await assert.rejects(layout.resolve('c'), (error) => isBuilderError(error, 'image.not-known'));
     assert.deepEqual(readdirSync(path).sort(), ['blobs', 'index.json', 'oci-layout']);

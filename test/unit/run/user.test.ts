@@ -65,7 +65,7 @@ describe('resolveUser', () => {
   test('resolves links inside the root', () => {
     rmSync(join(root, 'etc/passwd'));
     symlinkSync('/etc/group', join(root, 'etc/passwd'));
-    assert.throws(() => resolveUser(root, 'daemon'), { code: 'run.start-failed' });
+    assert.throws(() => resolveUser(root, 'daemon'), { code: 'usage.invalid' });
   });
 
   test('an image without passwd has root only', () => {
