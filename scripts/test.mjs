@@ -23,7 +23,7 @@ const files = readdirSync('build/test', { recursive: true })
   .filter((name) => tier === undefined || name.includes(`/${tier}/`))
   .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
   .sort();
-const concurrency = Math.max(1, Math.min(2, availableParallelism()));
+const concurrency = Math.min(3, availableParallelism() + 1);
 process.exit(
   run(process.execPath, [
     '--enable-source-maps',

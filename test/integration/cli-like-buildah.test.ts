@@ -70,8 +70,8 @@ for (const file of files) {
       });
     });
     after(async () => {
-      for (const tool of tools) tool[Symbol.dispose]();
       for (const registry of registries) await registry[Symbol.asyncDispose]();
+      for (const tool of tools) tool[Symbol.dispose]();
     });
 
     lines.forEach((line, i) => {

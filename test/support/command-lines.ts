@@ -44,7 +44,7 @@ export interface Outcome {
 }
 
 const DOCKERFILES: Readonly<Record<string, string>> = {
-  Dockerfile: 'FROM scratch\nCOPY bin/busybox /bin/busybox\nCOPY bin/busybox /bin/sh\nCMD ["/bin/sh"]\n',
+  Dockerfile: 'FROM scratch\nCOPY bin /bin\nCMD ["/bin/sh"]\n',
   'two/Dockerfile': 'FROM bb\nCOPY b /b\nENV TWO=2\n',
   Failing: 'FROM bb\nRUN echo out; echo err >&2\nRUN exit 42\n',
   Killed: 'FROM bb\nRUN kill -9 $$\n',
@@ -98,6 +98,7 @@ export class CommandLineTool implements Disposable {
     for (const [name, text] of Object.entries({ ...DOCKERFILES, ...FILES })) {
       writeFileSync(join(this.#folder, 'ctx', name), text);
     }
+    symlinkSync('busybox', join(this.#folder, 'ctx/bin/sh'));
     symlinkSync('Dockerfile', join(this.#folder, 'ctx/link'));
     spawnSync('tar', ['-cf', 'a.tar', '--mtime=@1', '--owner=0', '--group=0', 'two'], {
       cwd: join(this.#folder, 'ctx'),
@@ -113,12 +114,14 @@ export class CommandLineTool implements Disposable {
 
   [Symbol.dispose](): void {
     spawnSync(this.#program, [...this.#globals, 'umount', '--all']);
+    // Buildah leaves mounts there.
+    spawnSync('umount', ['--recursive', '--lazy', join(this.#folder, 'root/overlay')]);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
   get #globals(): readonly string[] {
     const place = (name: string): string => join(this.#folder, name);
-    return ['--root', place('root'), '--runroot', place('run'), '--storage-driver', 'vfs'];
+    return ['--root', place('root'), '--runroot', place('run'), '--storage-driver', 'overlay'];
   }
 
   #filled(text: string): string {
