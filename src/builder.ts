@@ -187,6 +187,9 @@ export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
     runroot: resolve(o.runroot ?? places.runroot),
     driver: o.driver,
     newStoreDriver: configured.driver,
+    storageOptions: o.storageOptions,
+    // Those of another driver mean nothing to the one that was chosen with a word.
+    configuredStorageOptions: o.driver === undefined ? configured.options : undefined,
     emit: o.emit ?? silent,
     env,
     cwd: o.cwd ?? process.cwd(),

@@ -34,5 +34,7 @@ export async function makeLinkedLayer(
 
 /** Lays a layer over a mounted root filesystem, as unpacking it would. */
 export async function layOver(engine: Engine, diffId: DiffId, rootPath: string): Promise<void> {
-  await applyTar(await layerTar(engine, diffId), rootPath, { signal: engine.signal, emit: engine.emit });
+  const { signal, emit, storage } = engine;
+  const { ignoreChownErrors } = storage;
+  await applyTar(await layerTar(engine, diffId), rootPath, { signal, emit, ignoreChownErrors });
 }

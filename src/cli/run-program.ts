@@ -151,6 +151,7 @@ export function storeOptions({ command, flags, env, cwd, signal }: CommandContex
   const root = flags.string('root');
   const runroot = flags.string('runroot');
   const driver = flags.string('storage-driver');
+  const storageOptions = flags.strings('storage-opt');
   const registriesConf = flags.string('registries-conf');
   const registriesConfDir = flags.string('registries-conf-dir');
   const shortNameAliasConf = flags.string('short-name-alias-conf');
@@ -170,6 +171,7 @@ export function storeOptions({ command, flags, env, cwd, signal }: CommandContex
     ...(root === undefined ? {} : { root }),
     ...(runroot === undefined ? {} : { runroot }),
     ...(driver === undefined ? {} : { driver }),
+    ...(storageOptions === undefined ? {} : { storageOptions }),
     ...(registriesConf === undefined ? {} : { registriesConf }),
     ...(registriesConfDir === undefined ? {} : { registriesConfDir }),
     ...(shortNameAliasConf === undefined ? {} : { shortNameAliasConf }),

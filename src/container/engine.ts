@@ -11,6 +11,7 @@ import { openStore, type Store } from '../store/store.ts';
 import type { StorePaths } from '../store/store-paths.ts';
 import { mendContainers } from './interrupted-commit.ts';
 import type { StepResult } from './step-result.ts';
+import type { StorageOptions } from './storage-options.ts';
 import type { WorkingContainer } from './working-container.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -31,8 +32,14 @@ export interface Engine extends AsyncDisposable {
   readonly signaturePolicy: string | undefined;
   /** File that lists what every process is shown; the usual ones unless told. */
   readonly defaultMountsFile: string | undefined;
+  readonly storage: EngineStorage;
   /** Of a build that imports a cache. */
   readonly remoteLayers?: RemoteLayers;
+}
+
+/** Options of the storage driver: as they were given, and those the verbs ask for. */
+export interface EngineStorage extends Pick<StorageOptions, 'ignoreChownErrors'> {
+  readonly texts: readonly string[];
 }
 
 /** Layers that are somewhere else and are fetched once somebody reads them. */
@@ -42,13 +49,17 @@ export interface RemoteLayers {
   fetch(diffId: DiffId): Promise<void>;
 }
 
-export interface EngineOptions extends Omit<Engine, 'store' | 'snapshots' | typeof Symbol.asyncDispose> {
+export interface EngineOptions extends Omit<Engine, 'store' | 'snapshots' | 'storage' | typeof Symbol.asyncDispose> {
   readonly root: string;
   readonly runroot: string;
   /** Default: the one the store was made with; for a new store the best that works there. */
   readonly driver?: StorageDriver | undefined;
   /** For a new store, in the place of the best that works there. */
   readonly newStoreDriver?: StorageDriver | undefined;
+  /** `KEY=VALUE`. @see parseStorageOptions */
+  readonly storageOptions?: readonly string[] | undefined;
+  /** Those of storage.conf, where none were given. */
+  readonly configuredStorageOptions?: readonly string[] | undefined;
 }
 
 export type StorageDriver = Snapshotter['driver'];
@@ -72,11 +83,12 @@ async function sweepActive(snapshots: Snapshotter, paths: StorePaths): Promise<v
   }
 }
 
-/** @throws `sys.not-permitted`, `driver.unavailable`, `store.format` */
+/** @throws `sys.not-permitted`, `driver.unavailable`, `store.format`, `usage.invalid`, `usage.unsupported` */
 export async function openEngine(o: EngineOptions): Promise<Engine> {
   const store = await openStore<WorkingContainer, StepResult>(o.root, o.runroot);
   const driver = o.driver ?? rememberedDriver(store.paths, o.newStoreDriver);
-  const snapshots = await openSnapshotter(driver, join(store.paths.rootfs, driver));
+  const { options, ...storage } = await storageOf(o, driver);
+  const snapshots = await openSnapshotter(driver, join(store.paths.rootfs, driver), options);
   await sweepActive(snapshots, store.paths);
   await mendContainers(store, snapshots);
   return {
@@ -92,10 +104,27 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
     shortNameAliasConf: o.shortNameAliasConf,
     signaturePolicy: o.signaturePolicy,
     defaultMountsFile: o.defaultMountsFile,
+    storage,
     async [Symbol.asyncDispose]() {
       store[Symbol.dispose]();
     },
   };
+}
+
+/** Most machines set no options, and their parser need not be loaded. */
+async function storageOf(
+  o: EngineOptions,
+  driver: StorageDriver,
+): Promise<EngineStorage & { readonly options?: Pick<StorageOptions, 'mountOptions'> }> {
+  const { storageOptions, configuredStorageOptions: configured = [] } = o;
+  const texts = storageOptions ?? configured;
+  if (texts.length === 0) return { texts, ignoreChownErrors: false };
+  const parsers = await import('./storage-options.ts');
+  const options =
+    storageOptions === undefined
+      ? parsers.configuredStorageOptions(texts, driver)
+      : parsers.parseStorageOptions(texts, driver);
+  return { texts, ignoreChownErrors: options.ignoreChownErrors, options };
 }
 
 /** A store keeps the driver its first user got, so that the probe runs once and containers stay where they are. */

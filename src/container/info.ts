@@ -34,7 +34,7 @@ export async function info(engine: Engine): Promise<InfoReport> {
     store: {
       ContainerStore: { number: listContainers(engine).length },
       GraphDriverName: engine.snapshots.driver,
-      GraphOptions: null,
+      GraphOptions: engine.storage.texts.length === 0 ? null : engine.storage.texts,
       GraphRoot: paths.root,
       GraphStatus: { 'Backing Filesystem': fileSystemName(paths.base) },
       ImageStore: { number: engine.store.images.list().length },

@@ -17,6 +17,8 @@ export interface BuilderOptions extends Cancellable {
   readonly root?: string;
   readonly runroot?: string;
   readonly driver?: 'overlay' | 'vfs';
+  /** `KEY=VALUE` of containers-storage.conf(5), such as `overlay.mountopt=nodev`, instead of those of storage.conf. */
+  readonly storageOptions?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly emit?: Emit;

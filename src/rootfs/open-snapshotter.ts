@@ -1,5 +1,6 @@
 /** The storage drivers by name. */
 import { mkdirSync } from 'node:fs';
+import type { MountOptions } from './mount-options.ts';
 import { OverlaySnapshotter } from './overlay.ts';
 import { overlaySupported } from './overlay-mount.ts';
 import type { Snapshotter } from './snapshotter.ts';
@@ -11,9 +12,14 @@ export { overlaySupported };
  * Opens the snapshots below `root`, a directory that belongs to this driver alone and is made if missing.
  * Garbage of killed processes is removed.
  */
-export async function openSnapshotter(driver: Snapshotter['driver'], root: string): Promise<Snapshotter> {
+export async function openSnapshotter(
+  driver: Snapshotter['driver'],
+  root: string,
+  o: { readonly mountOptions?: MountOptions | undefined } = {},
+): Promise<Snapshotter> {
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  return driver === 'overlay' ? new OverlaySnapshotter({ root }) : new VfsSnapshotter({ root });
+  const { mountOptions } = o;
+  return driver === 'overlay' ? new OverlaySnapshotter({ root, mountOptions }) : new VfsSnapshotter({ root });
 }
 
 /**

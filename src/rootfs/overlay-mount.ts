@@ -21,6 +21,7 @@ import {
   unlinkat,
 } from '../sys/libc.ts';
 import { unmount } from '../sys/mount.ts';
+import { type MountOptions, NO_MOUNT_OPTIONS } from './mount-options.ts';
 import { removeTree } from './remove-tree.ts';
 
 /** Paths of layers and work directories are relative to `base`. */
@@ -32,6 +33,7 @@ export interface OverlayMount {
   readonly writable?: { readonly upper: string; readonly work: string };
   /** Absolute path to mount on. */
   readonly target: string;
+  readonly options?: MountOptions;
 }
 
 /** The kernel takes one page of options, its final NUL included. */
@@ -51,7 +53,7 @@ let volatileKnown = true;
 
 /** @throws `sys.call-failed` */
 export function mountOverlay(mount: OverlayMount): void {
-  if (volatileKnown && mount.writable !== undefined) {
+  if (volatileKnown && mount.writable !== undefined && mount.options?.isDurable !== true) {
     try {
       tryMount(mount, true);
       return;
@@ -66,9 +68,11 @@ export function mountOverlay(mount: OverlayMount): void {
 }
 
 function tryMount(mount: OverlayMount, isVolatile: boolean): void {
+  const { flags } = mount.options ?? NO_MOUNT_OPTIONS;
+  const flagsOfMount = (flags & (MS.RELATIME | MS.STRICTATIME)) === 0 ? flags | MS.NOATIME : flags;
   const absolute = optionsOf(mount, (path) => join(mount.base, path), isVolatile);
   if (absolute.length <= OPTIONS_LIMIT && !SPECIAL.test(mount.base)) {
-    mountCall('overlay', mount.target, 'overlay', MS.NOATIME, absolute);
+    mountCall('overlay', mount.target, 'overlay', flagsOfMount, absolute);
     return;
   }
   // Short relative paths fit hundreds of layers and need no quoting. The working directory belongs to the whole
@@ -80,7 +84,7 @@ function tryMount(mount: OverlayMount, isVolatile: boolean): void {
       'overlay',
       mount.target,
       'overlay',
-      MS.NOATIME,
+      flagsOfMount,
       optionsOf(mount, (path) => path, isVolatile),
     );
   } finally {
@@ -91,7 +95,7 @@ function tryMount(mount: OverlayMount, isVolatile: boolean): void {
 
 /**
  * `volatile`: a build's upper directory is thrown away after a crash anyway, so no fsync inside it is worth waiting
- * for. No index, redirects or metacopy: an upper directory must mean the same without its mount, and redirects planted
+ * for, unless storage.conf says so (`disable-volatile`). No index, redirects or metacopy: an upper directory must mean the same without its mount, and redirects planted
  * in a layer must not be followed. In a user namespace these are off by themselves and may not be named.
  */
 function optionsOf(mount: OverlayMount, place: (path: string) => string, isVolatile: boolean): string {
@@ -103,6 +107,7 @@ function optionsOf(mount: OverlayMount, place: (path: string) => string, isVolat
   }
   if (inUserNamespace()) options.push('userxattr');
   else options.push('metacopy=off', 'redirect_dir=nofollow');
+  options.push(...(mount.options?.overlay ?? []));
   return options.join(',');
 }
 

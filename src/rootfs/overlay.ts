@@ -7,8 +7,9 @@ import { relative } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Cancellable } from '../spec/target.ts';
 import { AT_FDCWD, openat } from '../sys/libc.ts';
-import { bindMount, unmount } from '../sys/mount.ts';
+import { bindMount, restrictMount, unmount } from '../sys/mount.ts';
 import { cloneDirectoryAttributes, cloneTree } from './clone-tree.ts';
+import { type MountOptions, NO_MOUNT_OPTIONS } from './mount-options.ts';
 import { mountOverlay } from './overlay-mount.ts';
 import { removeTree } from './remove-tree.ts';
 import type { MountPlace, SnapshotDirectory, SnapshotRef } from './snapshot-directory.ts';
@@ -20,6 +21,13 @@ const MAX_LAYERS = 500;
 
 export class OverlaySnapshotter extends StoredSnapshots implements Snapshotter {
   readonly driver = 'overlay';
+  readonly #options: MountOptions;
+
+  /** @param o.mountOptions of everything that is mounted */
+  constructor(o: { readonly root: string; readonly mountOptions?: MountOptions | undefined }) {
+    super(o);
+    this.#options = o.mountOptions ?? NO_MOUNT_OPTIONS;
+  }
 
   async prepare(key: string, parent: SnapshotId | undefined, o: Cancellable = {}): Promise<void> {
     o.signal?.throwIfAborted();
@@ -32,7 +40,7 @@ export class OverlaySnapshotter extends StoredSnapshots implements Snapshotter {
   async mount(key: string, at?: string): Promise<MountedRootfs> {
     const { parent } = this.directory.record({ key });
     const upper = this.directory.fsOf({ key });
-    if (parent === undefined) return at === undefined ? unmounted(upper) : bound(upper, at);
+    if (parent === undefined) return this.#show(upper, at);
     const lowers = [parent, ...this.directory.ancestors({ id: parent })];
     return this.#mountLayers(lowers, upper, at);
   }
@@ -41,6 +49,22 @@ export class OverlaySnapshotter extends StoredSnapshots implements Snapshotter {
     if (id === undefined) return unmounted(this.directory.empty);
     const lowers = [id, ...this.directory.ancestors({ id })];
     return lowers.length === 1 ? unmounted(this.directory.fsOf({ id })) : this.#mountLayers(lowers);
+  }
+
+  /** A tree on nothing needs no overlay, but what is asked of mounts holds for it as well. */
+  #show(upper: string, at: string | undefined): MountedRootfs {
+    const { flags } = this.#options;
+    if (at !== undefined) return bound(upper, at, flags);
+    if (flags === 0) return unmounted(upper);
+    const place = this.directory.mountPlace();
+    try {
+      bindMount(upper, place.merged);
+      restrictMount(place.merged, flags);
+    } catch (error) {
+      place[Symbol.dispose]();
+      throw error;
+    }
+    return mounted(place.merged, () => place[Symbol.dispose]());
   }
 
   #mountLayers(lowers: readonly SnapshotId[], upper?: string, at?: string): MountedRootfs {
@@ -63,6 +87,7 @@ export class OverlaySnapshotter extends StoredSnapshots implements Snapshotter {
         lowers,
         ...(upper === undefined ? {} : { writable: { upper: beside(upper), work: beside(place.work) } }),
         target,
+        options: this.#options,
       });
     } catch (error) {
       place[Symbol.dispose]();
@@ -127,9 +152,10 @@ export function unmounted(path: string): MountedRootfs {
   return mounted(path, () => {});
 }
 
-/** A directory shown at another place. */
-export function bound(path: string, at: string): MountedRootfs {
+/** A directory shown at another place, with MS_ `flags`. */
+export function bound(path: string, at: string, flags = 0): MountedRootfs {
   bindMount(path, at);
+  if (flags !== 0) restrictMount(at, flags);
   return mounted(at, () => unmount(at));
 }
 

@@ -58,6 +58,10 @@ export class TomlTable {
     return this.#table[key] !== undefined;
   }
 
+  isString(key: string): boolean {
+    return typeof this.#table[key] === 'string';
+  }
+
   keys(): string[] {
     return Object.keys(this.#table);
   }

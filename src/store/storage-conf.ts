@@ -17,6 +17,8 @@ export interface StorageConf {
   readonly root?: string;
   readonly runroot?: string;
   readonly driver?: 'overlay' | 'vfs';
+  /** `overlay.mountopt=nodev`: those of drivers that exist here, as far as they mean something. */
+  readonly options?: readonly string[];
 }
 
 const WHAT = 'storage configuration';
@@ -30,7 +32,9 @@ export function loadStorageConf(env: Environment, uid: number): StorageConf {
   let conf: StorageConf = {};
   for (const path of findConfigFiles('storage.conf', { env, uid })) {
     const isOwn = uid === 0 || path.startsWith(`${config}/`) || path === env['CONTAINERS_STORAGE_CONF'];
-    conf = { ...conf, ...parseStorageConf(textOf(path), path, { env, uid, isOwn }) };
+    const next = parseStorageConf(textOf(path), path, { env, uid, isOwn });
+    const options = [...(conf.options ?? []), ...(next.options ?? [])];
+    conf = { ...conf, ...next, ...(options.length === 0 ? {} : { options }) };
   }
   return conf;
 }
@@ -56,11 +60,36 @@ export function parseStorageConf(
   const rootless = o.uid === 0 ? undefined : place(t, 'rootless_storage_path', o);
   const root = rootless ?? (o.isOwn ? graphroot : undefined);
   const driver = driverOf(t);
+  const options = optionsOf(t.table('options'));
   return {
     ...(root === undefined ? {} : { root }),
     ...(runroot === undefined || !o.isOwn ? {} : { runroot }),
     ...(driver === undefined ? {} : { driver }),
+    ...(options.length === 0 ? {} : { options }),
   };
+}
+
+/** What a driver's own table does not say, the common one does. */
+function optionsOf(t: TomlTable): readonly string[] {
+  const overlay = t.table('overlay');
+  const vfs = t.table('vfs');
+  const mountopt = overlay.string('mountopt') ?? t.string('mountopt');
+  const ignoresChown = (own: TomlTable): string | undefined => truth(own, IGNORE_CHOWN) ?? truth(t, IGNORE_CHOWN);
+  const found: readonly (readonly [string, string | undefined])[] = [
+    ['overlay.mountopt', mountopt],
+    ['overlay.disable-volatile', truth(t, 'disable-volatile')],
+    [`overlay.${IGNORE_CHOWN}`, ignoresChown(overlay)],
+    [`vfs.${IGNORE_CHOWN}`, ignoresChown(vfs)],
+  ];
+  return found.flatMap(([key, value]) => (value === undefined || value === '' ? [] : [`${key}=${value}`]));
+}
+
+const IGNORE_CHOWN = 'ignore_chown_errors';
+
+/** These are strings in the files of distributions, and booleans in others. */
+function truth(t: TomlTable, key: string): string | undefined {
+  if (t.isString(key)) return t.oneOf(key, ['true', 'false', '1', '0']);
+  return t.boolean(key)?.toString();
 }
 
 function place(t: TomlTable, key: string, o: { readonly env: Environment; readonly uid: number }): string | undefined {

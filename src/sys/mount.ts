@@ -21,7 +21,12 @@ const LOCKED: readonly (readonly [string, number])[] = [
 ];
 
 export function remountReadOnly(target: PathLike, extra = 0): void {
-  const flags = MS.BIND | MS.REMOUNT | MS.RDONLY | extra;
+  restrictMount(target, MS.RDONLY | extra);
+}
+
+/** Gives a mount that is there further flags (MS_ bits), as a property of this mount alone. */
+export function restrictMount(target: PathLike, extra: number): void {
+  const flags = MS.BIND | MS.REMOUNT | extra;
   try {
     mountCall(undefined, target, undefined, flags);
   } catch (error) {

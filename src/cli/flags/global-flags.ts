@@ -20,7 +20,10 @@ export const GLOBAL_FLAGS = [
   option('-h,--help bool', 'show help'),
   option('--debug bool', 'same as --log-level=debug', { hidden: true, tier: 'P2' }),
   ...ignored('--cpu-profile str', '--memory-profile str'),
-  ...refused('the storage drivers here have no options', '--storage-opt csv'),
+  option('--storage-opt csv KEY=VALUE', 'an option of the storage driver, such as overlay.mountopt=nodev', {
+    tier: 'P1',
+    env: 'STORAGE_OPTS',
+  }),
   option('--cgroup-manager str NAME', 'who makes cgroups: cgroupfs or systemd', {
     tier: 'P2',
     choices: ['cgroupfs', 'systemd'],

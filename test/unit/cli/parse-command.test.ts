@@ -127,8 +127,8 @@ const REFUSED: readonly [readonly string[], string | RegExp][] = [
     '--blob-cache of build is not supported: the store keeps the blobs it has sent and received',
   ],
   [
-    ['images', '--storage-opt', 'a=b'],
-    '--storage-opt of images is not supported: the storage drivers here have no options',
+    ['images', '--userns-uid-map', '0:1:2'],
+    /^--userns-uid-map of images is not supported: /,
   ],
   [['build', '-f', '"a'], /a quote is not closed/],
 ];

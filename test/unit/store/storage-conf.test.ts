@@ -40,11 +40,24 @@ describe('keys of storage.conf', () => {
     assert.equal(parse('driver_priority = ["overlay", "vfs"]').driver, undefined);
   });
 
+  it("the drivers' own options go before common ones", () => {
+    assert.deepEqual(parse('[storage.options]\nmountopt = "nodev"\nignore_chown_errors = "true"\nsize = "1G"').options, [
+      'overlay.mountopt=nodev',
+      'overlay.ignore_chown_errors=true',
+      'vfs.ignore_chown_errors=true',
+    ]);
+    const own = '[storage.options]\nmountopt = "nodev"\n[storage.options.overlay]\nmountopt = "nosuid,metacopy=on"';
+    assert.deepEqual(parse(own).options, ['overlay.mountopt=nosuid,metacopy=on']);
+    assert.deepEqual(parse('[storage.options]\ndisable-volatile = true').options, ['overlay.disable-volatile=true']);
+    assert.equal(parse('[storage.options.overlay]\nmount_program = "/usr/bin/fuse-overlayfs"').options, undefined);
+  });
+
   it('names file, line and key of what is malformed', () => {
     for (const [text, why] of [
       ['graphroot = "relative"', /a\.conf:2 cannot be used: key storage\.graphroot: expected an absolute path/],
       ['driver = "floppy"', /key storage\.driver: expected one of overlay/],
       ['runroot = 1', /key storage\.runroot: expected a string/],
+      ['[storage.options.vfs]\nignore_chown_errors = "so"', /key storage\.options\.vfs\.ignore_chown_errors: expected/],
     ] as const) {
       assert.throws(
         () => parse(text),
