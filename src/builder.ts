@@ -62,6 +62,8 @@ export interface Builder extends AsyncDisposable {
   readonly root: string;
   readonly runroot: string;
   readonly driver: 'overlay' | 'vfs';
+  /** Where images are, when not below `root`. */
+  readonly imageStore: string | undefined;
   from(image: string, o?: FromOptions): Promise<WorkingContainer>;
   /** Runs a command; a non-zero exit is a value, not an error. */
   run(container: string, args: readonly string[], o?: RunOptions): Promise<ExitStatus>;
@@ -182,9 +184,12 @@ export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
   // Who names one of the two means a store of its own.
   const isNamed = o.root !== undefined || o.runroot !== undefined;
   const places = isNamed ? defaultStoreRoots(env, uid) : configured;
+  const imageStore = o.imageStore ?? configured.imageStore ?? '';
   const engine = await openEngine({
     root: resolve(o.root ?? places.root),
     runroot: resolve(o.runroot ?? places.runroot),
+    imageStore: imageStore === '' ? undefined : resolve(imageStore),
+    isTransient: o.transientStore ?? configured.isTransient ?? false,
     driver: o.driver,
     newStoreDriver: configured.driver,
     storageOptions: o.storageOptions,
@@ -201,6 +206,7 @@ export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
     signaturePolicy: o.signaturePolicy === undefined ? undefined : resolve(o.cwd ?? process.cwd(), o.signaturePolicy),
     defaultMountsFile: o.defaultMountsFile,
   });
+  if (engine.store.hasLostContainers) await (await import('./container/garbage.ts')).sweepLostContainers(engine);
   return tellingFirst(builderOn(engine));
 }
 
@@ -231,6 +237,7 @@ function builderOn(engine: Engine): Builder {
     root: engine.store.paths.root,
     runroot: engine.store.paths.runroot,
     driver: engine.snapshots.driver,
+    imageStore: engine.store.paths.imageStore,
     from: async (image, options) => {
       await requireNamespace(engine);
       return (await import('./container/from.ts')).from(engine, image, options);

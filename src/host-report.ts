@@ -7,10 +7,14 @@ import { callerUid } from './sys/host.ts';
 import { loadPolicy, MAKE_POLICY } from './trust/load-policy.ts';
 
 /** Checks one by one, the isolation and driver that follow, and for each thing missing the command that mends it. */
-export async function hostReport(o: { readonly root?: string; readonly env?: Environment } = {}): Promise<HostReport> {
+export async function hostReport(
+  o: { readonly root?: string; readonly imageStore?: string; readonly env?: Environment } = {},
+): Promise<HostReport> {
   const env = o.env ?? process.env;
-  const root = o.root ?? (await configuredStore(env, callerUid(env))).root;
-  const report = await (await import('./run/host-report.ts')).hostReport(root, env);
+  const configured = await configuredStore(env, callerUid(env));
+  // Where the room is needed.
+  const place = (o.imageStore ?? configured.imageStore) || (o.root ?? configured.root);
+  const report = await (await import('./run/host-report.ts')).hostReport(place, env);
   return { ...report, checks: [...report.checks, policyCheck(env)] };
 }
 

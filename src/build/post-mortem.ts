@@ -144,11 +144,13 @@ export class PostMortem {
   /** What finds this store again from anywhere. */
   #storeFlags(): string {
     const { env, callerUid, store } = this.#engine;
-    const { root, runroot } = store.paths;
+    const { root, runroot, imageStore, isTransient } = store.paths;
     const usual = defaultStoreRoots(env, callerUid);
     return [
       ...(root === usual.root ? [] : [`--root ${shellQuote(root)} `]),
       ...(runroot === usual.runroot ? [] : [`--runroot ${shellQuote(runroot)} `]),
+      ...(imageStore === undefined ? [] : [`--imagestore ${shellQuote(imageStore)} `]),
+      ...(isTransient === true ? ['--transient-store '] : []),
     ].join('');
   }
 }

@@ -151,6 +151,8 @@ export function storeOptions({ command, flags, env, cwd, signal }: CommandContex
   const root = flags.string('root');
   const runroot = flags.string('runroot');
   const driver = flags.string('storage-driver');
+  const imageStore = flags.string('imagestore');
+  const transientStore = flags.bool('transient-store');
   const storageOptions = flags.strings('storage-opt');
   const registriesConf = flags.string('registries-conf');
   const registriesConfDir = flags.string('registries-conf-dir');
@@ -171,6 +173,8 @@ export function storeOptions({ command, flags, env, cwd, signal }: CommandContex
     ...(root === undefined ? {} : { root }),
     ...(runroot === undefined ? {} : { runroot }),
     ...(driver === undefined ? {} : { driver }),
+    ...(imageStore === undefined ? {} : { imageStore }),
+    ...(transientStore === undefined ? {} : { transientStore }),
     ...(storageOptions === undefined ? {} : { storageOptions }),
     ...(registriesConf === undefined ? {} : { registriesConf }),
     ...(registriesConfDir === undefined ? {} : { registriesConfDir }),

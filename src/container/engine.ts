@@ -8,7 +8,7 @@ import type { Snapshotter } from '../rootfs/snapshotter.ts';
 import type { DiffId } from '../spec/digest.ts';
 import { readJsonFile, writeAtomic } from '../store/atomic-file.ts';
 import { openStore, type Store } from '../store/store.ts';
-import type { StorePaths } from '../store/store-paths.ts';
+import type { StorePaths, StorePlaces } from '../store/store-paths.ts';
 import { mendContainers } from './interrupted-commit.ts';
 import type { StepResult } from './step-result.ts';
 import type { StorageOptions } from './storage-options.ts';
@@ -49,9 +49,9 @@ export interface RemoteLayers {
   fetch(diffId: DiffId): Promise<void>;
 }
 
-export interface EngineOptions extends Omit<Engine, 'store' | 'snapshots' | 'storage' | typeof Symbol.asyncDispose> {
-  readonly root: string;
-  readonly runroot: string;
+export interface EngineOptions
+  extends StorePlaces,
+    Omit<Engine, 'store' | 'snapshots' | 'storage' | typeof Symbol.asyncDispose> {
   /** Default: the one the store was made with; for a new store the best that works there. */
   readonly driver?: StorageDriver | undefined;
   /** For a new store, in the place of the best that works there. */
@@ -85,7 +85,12 @@ async function sweepActive(snapshots: Snapshotter, paths: StorePaths): Promise<v
 
 /** @throws `sys.not-permitted`, `driver.unavailable`, `store.format`, `usage.invalid`, `usage.unsupported` */
 export async function openEngine(o: EngineOptions): Promise<Engine> {
-  const store = await openStore<WorkingContainer, StepResult>(o.root, o.runroot);
+  const store = await openStore<WorkingContainer, StepResult>({
+    root: o.root,
+    runroot: o.runroot,
+    imageStore: o.imageStore,
+    isTransient: o.isTransient,
+  });
   const driver = o.driver ?? rememberedDriver(store.paths, o.newStoreDriver);
   const { options, ...storage } = await storageOf(o, driver);
   const snapshots = await openSnapshotter(driver, join(store.paths.rootfs, driver), options);

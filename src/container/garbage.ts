@@ -4,10 +4,12 @@
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isBuilderError } from '../report/builder-error.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import type { ChainId, DiffId } from '../spec/digest.ts';
 import { isHalfWritten } from '../store/atomic-file.ts';
 import { TraceTable } from '../store/trace-table.ts';
+import { unmount } from '../sys/mount.ts';
 import { DownloadCache } from './download-cache.ts';
 import type { Engine } from './engine.ts';
 import { findLive, type LiveContent } from './live-content.ts';
@@ -24,12 +26,25 @@ export interface SweepOptions {
   readonly measure?: boolean;
 }
 
+/**
+ * After containers have vanished with their run root: what they wrote goes now, unless somebody is at work. What stands in
+ * the way is told by the next removal.
+ */
+export async function sweepLostContainers(engine: Engine): Promise<void> {
+  try {
+    await collectGarbage(engine);
+  } catch (error) {
+    if (!isBuilderError(error)) throw error;
+  }
+}
+
 /** Gives the bytes freed, those of snapshots only with `measure`; undefined when somebody else has the store open, and nothing was done. */
 export function collectGarbage(engine: Engine, o: SweepOptions = {}): Promise<number | undefined> {
   return engine.store.alone(async () => {
     const age = ageToForget(o);
     forgetSteps(engine, age);
     const live = findLive(engine);
+    engine.store.users.forgetVanished();
     const freed = await sweepSnapshots(engine, live, o.measure === true);
     new DownloadCache(engine.store.paths.cache).sweep(age);
     sweepHalfWritten(engine);
@@ -54,7 +69,8 @@ function forgetSteps(engine: Engine, olderThanMs: number): void {
 async function sweepSnapshots(engine: Engine, live: LiveContent, measures: boolean): Promise<number> {
   const { snapshots, store } = engine;
   const { sealed, active } = await snapshots.list();
-  const wanted = new Set(store.containers.list().map((container) => container.id));
+  const wanted = new Set(store.everyContainer().map((container) => container.id));
+  sweepMounts(store.paths.mounts, wanted);
   for (const [key, parent] of active) {
     if (!wanted.has(key)) await snapshots.removeActive(key);
     else if (parent !== undefined) live.snapshots.add(parent);
@@ -78,6 +94,15 @@ async function sweepSnapshots(engine: Engine, live: LiveContent, measures: boole
     await snapshots.removeSealed(id);
   }
   return freed;
+}
+
+/** Places where containers were mounted that are no more. */
+function sweepMounts(folder: string, wanted: ReadonlySet<string>): void {
+  for (const id of existsSync(folder) ? readdirSync(folder) : []) {
+    if (wanted.has(id)) continue;
+    unmount(join(folder, id, 'merged'));
+    rmSync(join(folder, id), { recursive: true, force: true });
+  }
 }
 
 /** Below `cache`, made when they are first needed. */

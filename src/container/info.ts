@@ -37,8 +37,12 @@ export async function info(engine: Engine): Promise<InfoReport> {
       GraphOptions: engine.storage.texts.length === 0 ? null : engine.storage.texts,
       GraphRoot: paths.root,
       GraphStatus: { 'Backing Filesystem': fileSystemName(paths.base) },
-      ImageStore: { number: engine.store.images.list().length },
+      ImageStore: {
+        number: engine.store.images.list().length,
+        ...(paths.imageStore === undefined ? {} : { root: paths.imageStore }),
+      },
       RunRoot: paths.runroot,
+      ...(paths.isTransient === true ? { TransientStore: true } : {}),
     },
     isolation: {
       chosen: executor.isolation,

@@ -26,7 +26,7 @@ export function noContent(): LiveContent {
 export function findLive(engine: Engine): LiveContent {
   const live = noContent();
   for (const image of engine.store.images.list()) markImage(engine, live, image);
-  for (const container of engine.store.containers.list()) markContainer(engine, live, container);
+  for (const container of engine.store.everyContainer()) markContainer(engine, live, container);
   markSteps(engine, live);
   return live;
 }

@@ -25,10 +25,10 @@ export async function openRootfs(engine: Engine, container: WorkingContainer): P
   return engine.snapshots.mount(container.id);
 }
 
-/** A plain directory needs no mount; an overlay gets a place that no other process sweeps. */
+/** A plain directory needs no mount; an overlay gets a place, on the file system of the snapshots, that no other process sweeps. */
 function lastingPlace(engine: Engine, container: WorkingContainer): string | undefined {
   if (engine.snapshots.driver === 'vfs') return undefined;
-  const path = join(engine.store.containers.directoryOf(container.id), 'merged');
+  const path = join(engine.store.paths.mounts, container.id, 'merged');
   mkdirSync(path, { recursive: true, mode: 0o700 });
   return path;
 }
@@ -52,7 +52,8 @@ export async function umountContainer(engine: Engine, nameOrId: string): Promise
     if (engine.snapshots.driver !== 'vfs') {
       // What ended with its namespace is unmounted already.
       if (visibleMount(engine, before) !== undefined) unmount(before.mountPoint);
-      for (const path of [before.mountPoint, `${before.mountPoint}.work`])
+      const place = join(engine.store.paths.mounts, id);
+      for (const path of [before.mountPoint, `${before.mountPoint}.work`, place])
         rmSync(path, { recursive: true, force: true });
     }
     return { ...before, mountPoint: undefined };

@@ -9,7 +9,7 @@ import type { Engine } from './engine.ts';
 export async function requireNamespace(engine: Engine): Promise<void> {
   if (process.getuid?.() === 0) return;
   const { hostReport } = await import('../run/host-report.ts');
-  const { checks } = await hostReport(engine.store.paths.root, engine.env);
+  const { checks } = await hostReport(engine.store.paths.base, engine.env);
   const missing = checks.find(({ state, remedy }) => state === 'missing' && remedy !== undefined);
   const found = missing === undefined ? '' : `: ${missing.name}: ${missing.found}`;
   throw new BuilderError(

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { diskUse } from '../rootfs/disk-use.ts';
 import type { ImageRecord } from '../store/image-table.ts';
 import { pruneCaches } from './cache-store.ts';
-import { listContainers } from './container-store.ts';
 import type { Engine } from './engine.ts';
 import { collectGarbage } from './garbage.ts';
 import type { RemovedImage } from './verb-options.ts';
@@ -33,7 +32,7 @@ export interface PrunedStore extends RemovedImage {
 export async function pruneStore(engine: Engine, o: PruneStoreOptions = {}): Promise<PrunedStore> {
   const doomed: ImageRecord[] = [];
   await engine.store.images.edit((before) => {
-    const used = new Set(listContainers(engine).map((container) => container.base?.id));
+    const used = new Set(engine.store.everyContainer().map((container) => container.base?.id));
     const isDoomed = (image: ImageRecord): boolean =>
       (o.all === true || image.names.length === 0) &&
       !used.has(image.id) &&

@@ -1,4 +1,6 @@
 /** Removing working containers. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { unmount } from '../sys/mount.ts';
 import { requireContainer } from './container-store.ts';
 import type { Engine } from './engine.ts';
@@ -10,6 +12,7 @@ export async function deleteContainer(engine: Engine, container: WorkingContaine
   const mounted = visibleMount(engine, container);
   if (mounted !== undefined && engine.snapshots.driver !== 'vfs') unmount(mounted);
   engine.store.containers.delete(container.id);
+  rmSync(join(engine.store.paths.mounts, container.id), { recursive: true, force: true });
   if (await engine.snapshots.has({ key: container.id })) await engine.snapshots.removeActive(container.id);
 }
 

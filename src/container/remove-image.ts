@@ -54,7 +54,14 @@ function withoutName(image: ImageRecord, name: string): ImageRecord {
   return { ...image, names: image.names.filter((known) => known !== name) };
 }
 
+/** Containers elsewhere that stand on the image are not removed: they keep what they need of it. */
 async function releaseContainers(engine: Engine, image: ImageRecord, force: boolean): Promise<void> {
+  const other = engine.store.otherContainers().find(({ record }) => record.base?.id === image.id);
+  if (!force && other !== undefined) {
+    throw new BuilderError('image.in-use', `image used by ${other.record.id}: image is in use by a container`, {
+      hint: `the container ${other.record.name} is listed in ${other.directory}; --force takes the image's names alone`,
+    });
+  }
   for (const container of listContainers(engine)) {
     if (container.base?.id !== image.id) continue;
     if (!force) {
@@ -68,7 +75,7 @@ async function releaseContainers(engine: Engine, image: ImageRecord, force: bool
 
 /** Removes images without names; with `all` every image no container uses, and the build cache. */
 export async function pruneImages(engine: Engine, o: { all?: boolean; force?: boolean } = {}): Promise<RemovedImage> {
-  const used = new Set(o.force === true ? [] : listContainers(engine).map((container) => container.base?.id));
+  const used = new Set(o.force === true ? [] : engine.store.everyContainer().map((container) => container.base?.id));
   const doomed = engine.store.images
     .list()
     .filter((image) => (o.all === true || image.names.length === 0) && !used.has(image.id));

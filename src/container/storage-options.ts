@@ -6,7 +6,9 @@
 import { BuilderError } from '../report/builder-error.ts';
 import { suggest } from '../report/suggestion.ts';
 import { type MountOptions, NO_MOUNT_OPTIONS, parseMountOptions } from '../rootfs/mount-options.ts';
-import type { StorageDriver } from './engine.ts';
+import type { Snapshotter } from '../rootfs/snapshotter.ts';
+
+type Driver = Snapshotter['driver'];
 
 export interface StorageOptions {
   readonly mountOptions: MountOptions;
@@ -36,7 +38,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 
 /** Drivers with options of their own elsewhere. */
 const OTHER_DRIVERS = ['btrfs', 'zfs', 'aufs', 'dm', 'devicemapper'];
-const OWN: Readonly<Record<StorageDriver, readonly string[]>> = {
+const OWN: Readonly<Record<Driver, readonly string[]>> = {
   overlay: ['mountopt', 'ignore_chown_errors', 'skip_mount_home', 'disable-volatile'],
   vfs: ['ignore_chown_errors'],
 };
@@ -56,12 +58,12 @@ interface Given {
  * @param texts `KEY=VALUE`, keys with or without the driver (`overlay.mountopt`, `.mountopt`); of equal ones the last counts
  * @throws `usage.invalid` for what cannot be understood, `usage.unsupported` for what is not done here
  */
-export function parseStorageOptions(texts: readonly string[], driver: StorageDriver): StorageOptions {
+export function parseStorageOptions(texts: readonly string[], driver: Driver): StorageOptions {
   return texts.map(splitOption).reduce((before, given) => withOption(before, given, driver), NO_STORAGE_OPTIONS);
 }
 
 /** The options of storage.conf: it also speaks to other tools, so what is not for this driver is passed over. */
-export function configuredStorageOptions(texts: readonly string[], driver: StorageDriver): StorageOptions {
+export function configuredStorageOptions(texts: readonly string[], driver: Driver): StorageOptions {
   return texts
     .map(splitOption)
     .filter((given) => (given.driver ?? driver) === driver)
@@ -83,7 +85,7 @@ function splitOption(text: string): Given {
 function withOption(
   before: StorageOptions,
   given: Given,
-  driver: StorageDriver,
+  driver: Driver,
   o: { readonly lenient?: boolean } = {},
 ): StorageOptions {
   requireOwn(given, driver);
@@ -105,7 +107,7 @@ function withOption(
   }
 }
 
-function requireOwn(given: Given, driver: StorageDriver): void {
+function requireOwn(given: Given, driver: Driver): void {
   if (given.driver !== undefined && OTHER_DRIVERS.includes(given.driver)) throw refused(given, OF_OTHERS);
   const why = Object.hasOwn(REFUSED, given.name) ? REFUSED[given.name] : undefined;
   const isKnownDriver = given.driver === undefined || given.driver === 'overlay' || given.driver === 'vfs';
@@ -116,7 +118,8 @@ function requireOwn(given: Given, driver: StorageDriver): void {
   if (OWN[other].includes(given.name) && wanted !== driver) {
     throw refused(given, `the driver of this store is ${driver}`);
   }
-  if (OWN[other].includes(given.name)) throw refused(given, `it is one of ${other}, and the driver of this store is ${driver}`);
+  if (OWN[other].includes(given.name))
+    throw refused(given, `it is one of ${other}, and the driver of this store is ${driver}`);
   throw unknown(given);
 }
 

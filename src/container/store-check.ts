@@ -56,8 +56,9 @@ export class StoreCheck {
     for (const record of records) this.#record(record);
     const problems = await snapshots.problems();
     for (const { snapshot } of problems) if ('id' in snapshot) this.#badSnapshots.add(snapshot.id);
-    const { sealed } = await snapshots.list();
+    const { sealed, active } = await snapshots.list();
     this.#sealed = sealed;
+    for (const parent of active.values()) if (parent !== undefined) this.#named.add(parent);
     const blobs = store.blobs.list();
     if (this.#readData) for (const digest of blobs) await this.#checkBlob(digest);
     const isDamaged = (of: DamagedRecord['of'], subject: string): boolean =>
@@ -110,8 +111,8 @@ export class StoreCheck {
     if ('key' in snapshot) {
       const { key } = snapshot;
       // Of a container it is told there, and its files are not touched.
-      const isContainers = existsSync(join(this.#engine.store.paths.containers, key));
-      if (!isContainers) this.#found('snapshot', key, 'its record is cut off', { cure: 'remove-active', key });
+      if (!this.#engine.store.isContainer(key))
+        this.#found('snapshot', key, 'its record is cut off', { cure: 'remove-active', key });
       return;
     }
     const { id } = snapshot;

@@ -102,7 +102,7 @@ async function repair(engine: Engine, readData: boolean): Promise<StoreCheckRepo
 async function findUnreferenced(engine: Engine): Promise<readonly string[]> {
   const live = findLive(engine);
   const { sealed, active } = await engine.snapshots.list();
-  const wanted = new Set<string>(engine.store.containers.list().map(({ id }) => id));
+  const wanted = new Set<string>(engine.store.everyContainer().map(({ id }) => id));
   const kept = new Set<SnapshotId>();
   const keep = (id: SnapshotId | undefined): void => {
     for (let at = id; at !== undefined && !kept.has(at); at = sealed.get(at)) kept.add(at);

@@ -59,12 +59,13 @@ type Piece = string;
 export async function storeUsage(engine: Engine): Promise<StoreUsage> {
   const pieces = await measurePieces(engine);
   const containers = listContainers(engine);
+  const everyContainer = engine.store.everyContainer();
   const images = engine.store.images.list().map((record) => ({
     record,
     pieces: pieces.of((live) => markImage(engine, live, record)),
-    users: containers.filter(({ base }) => base?.id === record.id).length,
+    users: everyContainer.filter(({ base }) => base?.id === record.id).length,
   }));
-  const held = union(containers.map((container) => pieces.of((live) => markContainer(engine, live, container))));
+  const held = union(everyContainer.map((container) => pieces.of((live) => markContainer(engine, live, container))));
   const ofImages = union(images.map((image) => image.pieces));
   const ofSteps = pieces.of((live) => markSteps(engine, live));
   const shared = sharedPieces(images);

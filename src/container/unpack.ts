@@ -72,7 +72,11 @@ async function unpackOne(
         size = result.size;
         got = result.digest;
       });
-      await applyTar(tar, mounted.path, { signal, emit: engine.emit, ignoreChownErrors: engine.storage.ignoreChownErrors });
+      await applyTar(tar, mounted.path, {
+        signal,
+        emit: engine.emit,
+        ignoreChownErrors: engine.storage.ignoreChownErrors,
+      });
       if (got !== diffId) {
         throw new BuilderError(
           'blob.digest-mismatch',

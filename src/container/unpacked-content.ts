@@ -64,7 +64,11 @@ export async function unpackedAside<R>(
     {
       await using mounted = await snapshots.mount(key);
       const tar = await tarOfBlob(engine, blob, diffId);
-      await applyTar(tar, mounted.path, { signal, emit: () => {}, ignoreChownErrors: engine.storage.ignoreChownErrors });
+      await applyTar(tar, mounted.path, {
+        signal,
+        emit: () => {},
+        ignoreChownErrors: engine.storage.ignoreChownErrors,
+      });
     }
     return await act(key);
   } finally {

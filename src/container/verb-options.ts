@@ -17,6 +17,10 @@ export interface BuilderOptions extends Cancellable {
   readonly root?: string;
   readonly runroot?: string;
   readonly driver?: 'overlay' | 'vfs';
+  /** Where images, layers and remembered steps are, instead of below `root`; '' for none, whatever storage.conf says. */
+  readonly imageStore?: string;
+  /** Working containers are forgotten with `runroot`, which a reboot empties. */
+  readonly transientStore?: boolean;
   /** `KEY=VALUE` of containers-storage.conf(5), such as `overlay.mountopt=nodev`, instead of those of storage.conf. */
   readonly storageOptions?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;

@@ -16,6 +16,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface StorageConf {
   readonly root?: string;
   readonly runroot?: string;
+  readonly imageStore?: string;
+  readonly isTransient?: boolean;
   readonly driver?: 'overlay' | 'vfs';
   /** `overlay.mountopt=nodev`: those of drivers that exist here, as far as they mean something. */
   readonly options?: readonly string[];
@@ -58,12 +60,16 @@ export function parseStorageConf(
   const graphroot = place(t, 'graphroot', o);
   const runroot = place(t, 'runroot', o);
   const rootless = o.uid === 0 ? undefined : place(t, 'rootless_storage_path', o);
+  const imageStore = place(t, 'imagestore', o);
+  const isTransient = t.boolean('transient_store');
   const root = rootless ?? (o.isOwn ? graphroot : undefined);
   const driver = driverOf(t);
   const options = optionsOf(t.table('options'));
   return {
     ...(root === undefined ? {} : { root }),
     ...(runroot === undefined || !o.isOwn ? {} : { runroot }),
+    ...(imageStore === undefined || !o.isOwn ? {} : { imageStore }),
+    ...(isTransient === undefined ? {} : { isTransient }),
     ...(driver === undefined ? {} : { driver }),
     ...(options.length === 0 ? {} : { options }),
   };

@@ -157,11 +157,14 @@ async function openQuietly(c: CommandContext, words: readonly FlagWord[]): Promi
   const { openBuilder } = await c.library();
   const value = (name: string): string | undefined => words.findLast((word) => word.option.name === name)?.value;
   const [root, runroot, driver] = [value('root'), value('runroot'), value('storage-driver')];
+  const [imageStore, transient] = [value('imagestore'), value('transient-store')];
   return openBuilder({
     ...storeOptions(c),
     emit: () => {},
     ...(root === undefined ? {} : { root }),
     ...(runroot === undefined ? {} : { runroot }),
+    ...(imageStore === undefined ? {} : { imageStore }),
+    ...(transient === undefined ? {} : { transientStore: transient === 'true' }),
     ...(driver === 'overlay' || driver === 'vfs' ? { driver } : {}),
   });
 }

@@ -9,7 +9,12 @@ const UNABLE = 1;
 export async function doctor(c: CommandContext): Promise<number> {
   const { hostReport } = await c.library();
   const root = c.flags.string('root');
-  const report = await hostReport({ env: c.env, ...(root === undefined ? {} : { root }) });
+  const imageStore = c.flags.string('imagestore');
+  const report = await hostReport({
+    env: c.env,
+    ...(root === undefined ? {} : { root }),
+    ...(imageStore === undefined ? {} : { imageStore }),
+  });
   const code = report.isolation === 'none' ? UNABLE : 0;
   if (c.flags.on('json')) {
     c.stdout.write(`${goJson(report, c.stdout.isTty)}\n`);

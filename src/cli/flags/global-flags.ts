@@ -1,10 +1,15 @@
 /** Flags of every command, before or after its name. */
-import { ignored, option, refused } from '../option.ts';
+import { ignored, option } from '../option.ts';
 import { NO_ID_MAPS } from './run-flags.ts';
 
 export const GLOBAL_FLAGS = [
   option('--root str DIR', 'where images and containers are kept', { complete: 'directory' }),
   option('--runroot str DIR', 'where state that a reboot may lose is kept', { complete: 'directory' }),
+  option('--imagestore str DIR', 'where images are kept instead, shared by all who name it', {
+    tier: 'P1',
+    complete: 'directory',
+  }),
+  option('--transient-store bool', 'keep containers below --runroot, which a reboot empties', { tier: 'P2' }),
   option('--storage-driver str NAME', 'overlay or vfs', { env: 'STORAGE_DRIVER', choices: ['overlay', 'vfs'] }),
   option('--log-level str LEVEL', 'trace, debug, info, warn, error, fatal or panic', {
     default: 'warn',
@@ -29,8 +34,6 @@ export const GLOBAL_FLAGS = [
     choices: ['cgroupfs', 'systemd'],
   }),
   option('--default-mounts-file str FILE', 'another mounts.conf', { tier: 'P2', hidden: true, complete: 'file' }),
-  ...refused('images and containers share one store', '--imagestore str'),
-  ...refused('containers are always kept below --root', '--transient-store bool'),
   ...NO_ID_MAPS,
 ] as const;
 

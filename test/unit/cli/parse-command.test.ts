@@ -126,10 +126,7 @@ const REFUSED: readonly [readonly string[], string | RegExp][] = [
     ['build', '--blob-cache', 'x'],
     '--blob-cache of build is not supported: the store keeps the blobs it has sent and received',
   ],
-  [
-    ['images', '--userns-uid-map', '0:1:2'],
-    /^--userns-uid-map of images is not supported: /,
-  ],
+  [['images', '--userns-uid-map', '0:1:2'], /^--userns-uid-map of images is not supported: /],
   [['build', '-f', '"a'], /a quote is not closed/],
 ];
 

@@ -12,11 +12,19 @@ describe('options of the storage driver', () => {
     for (const text of ['overlay.mountopt=nodev', 'overlay2.mountopt=nodev', '.mountopt=nodev', 'MountOpt=nodev']) {
       assert.deepEqual(parseStorageOptions([text], 'overlay'), { ...plain, mountOptions: nodev });
     }
-    assert.deepEqual(parseStorageOptions(['vfs.ignore_chown_errors=true'], 'vfs'), { ...plain, ignoreChownErrors: true });
+    assert.deepEqual(parseStorageOptions(['vfs.ignore_chown_errors=true'], 'vfs'), {
+      ...plain,
+      ignoreChownErrors: true,
+    });
   });
 
   it('the last of equal ones counts', () => {
-    const texts = ['overlay.mountopt=nosuid', 'overlay.ignore_chown_errors=1', 'mountopt=nodev', 'ignore_chown_errors=0'];
+    const texts = [
+      'overlay.mountopt=nosuid',
+      'overlay.ignore_chown_errors=1',
+      'mountopt=nodev',
+      'ignore_chown_errors=0',
+    ];
     assert.deepEqual(parseStorageOptions(texts, 'overlay'), { ...plain, mountOptions: nodev });
   });
 
@@ -26,7 +34,12 @@ describe('options of the storage driver', () => {
   });
 
   const REFUSED: readonly [string, 'overlay' | 'vfs', string, RegExp][] = [
-    ['overlay.mount_program=/usr/bin/fuse-overlayfs', 'overlay', 'usage.unsupported', /the kernel mounts overlays here/],
+    [
+      'overlay.mount_program=/usr/bin/fuse-overlayfs',
+      'overlay',
+      'usage.unsupported',
+      /the kernel mounts overlays here/,
+    ],
     ['overlay.size=10G', 'overlay', 'usage.unsupported', /no quotas are set on directories/],
     ['.size=10G', 'vfs', 'usage.unsupported', /no quotas/],
     ['additionalimagestore=/a', 'vfs', 'usage.unsupported', /--imagestore keeps images/],
@@ -52,7 +65,11 @@ describe('options of the storage driver', () => {
   }
 
   it('of storage.conf those for this driver count, as far as a mount carries them', () => {
-    const texts = ['overlay.mountopt=nodev,metacopy=on', 'overlay.disable-volatile=true', 'vfs.ignore_chown_errors=true'];
+    const texts = [
+      'overlay.mountopt=nodev,metacopy=on',
+      'overlay.disable-volatile=true',
+      'vfs.ignore_chown_errors=true',
+    ];
     assert.deepEqual(configuredStorageOptions(texts, 'overlay'), {
       ...plain,
       mountOptions: { ...nodev, isDurable: true },

@@ -41,11 +41,10 @@ describe('keys of storage.conf', () => {
   });
 
   it("the drivers' own options go before common ones", () => {
-    assert.deepEqual(parse('[storage.options]\nmountopt = "nodev"\nignore_chown_errors = "true"\nsize = "1G"').options, [
-      'overlay.mountopt=nodev',
-      'overlay.ignore_chown_errors=true',
-      'vfs.ignore_chown_errors=true',
-    ]);
+    assert.deepEqual(
+      parse('[storage.options]\nmountopt = "nodev"\nignore_chown_errors = "true"\nsize = "1G"').options,
+      ['overlay.mountopt=nodev', 'overlay.ignore_chown_errors=true', 'vfs.ignore_chown_errors=true'],
+    );
     const own = '[storage.options]\nmountopt = "nodev"\n[storage.options.overlay]\nmountopt = "nosuid,metacopy=on"';
     assert.deepEqual(parse(own).options, ['overlay.mountopt=nosuid,metacopy=on']);
     assert.deepEqual(parse('[storage.options]\ndisable-volatile = true').options, ['overlay.disable-volatile=true']);
