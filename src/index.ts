@@ -99,6 +99,7 @@ export { ERROR_CODES, type ErrorCode } from './report/error-codes.ts';
 export type { BuildEvent, Emit, PlannedStage, PlannedStep } from './report/event.ts';
 export type { BuildExplanation, Cause, StageExplanation, StepExplanation } from './report/explanation.ts';
 export { firstError } from './report/first-error.ts';
+export type { ResourceUsage } from './report/resource-usage.ts';
 export { positionOf, type SourceFile, type Span } from './report/source-file.ts';
 export type { PhaseName, StepOutcome } from './report/step-phase.ts';
 export { suggest } from './report/suggestion.ts';

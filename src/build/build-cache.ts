@@ -33,6 +33,8 @@ export interface KeyedStep {
   /** Inputs that are known at once and stand for those that `reads` gives; undefined when there are none such. */
   readonly quick: readonly StepInput[] | undefined;
   readonly reads: () => Promise<StepReads>;
+  /** What it comes to depends on more than its inputs tell: it is always run, and never remembered. */
+  readonly isOnce?: boolean;
   /** ChainID of the layers on which the step's own goes; undefined for none. */
   readonly chain: string | undefined;
 }
@@ -40,6 +42,8 @@ export interface KeyedStep {
 /** Why a step was not taken from the cache, as far as the cache knows. */
 export type Miss =
   | { readonly kind: 'off' }
+  /** The step may read what no key tells. */
+  | { readonly kind: 'once' }
   /** Nothing is kept under the key. */
   | { readonly kind: 'unknown' }
   | { readonly kind: 'expired'; readonly ageMs: number }
@@ -107,6 +111,10 @@ export class BuildCache {
   ): Promise<Resolved> {
     const lookup = await this.lookup(step);
     const { key, hit } = lookup;
+    if (step.isOnce === true) {
+      told(lookup);
+      return { ...lookup, result: await make(), savedAt: undefined, isFresh: true };
+    }
     const running = this.#ofThisBuild.get(key);
     if (running !== undefined) {
       return { ...lookup, miss: undefined, result: await running, savedAt: undefined, isFresh: false };
@@ -125,6 +133,10 @@ export class BuildCache {
 
   /** What is remembered of a step. */
   async lookup(step: KeyedStep): Promise<Lookup> {
+    if (step.isOnce === true) {
+      const once = await step.reads();
+      return { key: stepKey(once.inputs).digest, reads: once, hit: undefined, miss: { kind: 'once' } };
+    }
     const quick = step.quick === undefined ? undefined : stepKey(step.quick).digest;
     const { steps } = this.#engine.store;
     if (quick !== undefined && this.#o.reads) {

@@ -5,6 +5,7 @@ import type { BuildOptions } from '../container/verb-options.ts';
 import { buildInstructions, type Instruction } from '../dockerfile/instructions.ts';
 import { type ParsedDockerfile, parseDockerfile } from '../dockerfile/parser.ts';
 import { findTarget, planStages, type StagePlan } from '../dockerfile/stages.ts';
+import { BuilderError } from '../report/builder-error.ts';
 import type { SourceFile } from '../report/source-file.ts';
 import { hostPlatform, type Platform } from '../spec/platform.ts';
 import { buildArguments } from './build-arguments.ts';
@@ -40,6 +41,7 @@ export interface BuildRequest extends BuildInput {
 
 /** @throws `dockerfile.*` with a place, `context.invalid`, `usage.invalid`, `lock.*`, `policy.*` */
 export async function readInput(engine: Engine, o: BuildOptions): Promise<BuildInput> {
+  if (o.stdin === true) refuseTakenInput(o);
   const gate = await SourceGate.open(engine, o);
   const granted = grantedSecrets(engine, o);
   const fetch: FetchContext = (at, text) => gate.fetchContext(at, text, granted);
@@ -58,6 +60,16 @@ export async function readInput(engine: Engine, o: BuildOptions): Promise<BuildI
   const parsed = parseDockerfile(source);
   const instructions = buildInstructions(parsed);
   return { ...granted, context, source, parsed, instructions, buildArgs, contexts, containerfile: path, gate };
+}
+
+/** What is read to its end by the build itself leaves nothing to a RUN. */
+function refuseTakenInput({ context, files = [] }: BuildOptions): void {
+  const isTaken = (text: string | undefined): boolean => text === '-' || text === '/dev/stdin' || text === '/dev/fd/0';
+  const taker = context === '-' ? 'the context' : [context, ...files].some(isTaken) ? 'the Containerfile' : undefined;
+  if (taker === undefined) return;
+  throw new BuilderError('usage.invalid', `--stdin cannot give RUN the standard input from which ${taker} is read`, {
+    hint: `give ${taker} as a path`,
+  });
 }
 
 /** @param platform undefined for this machine's. @throws `dockerfile.*` with a place */

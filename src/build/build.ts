@@ -57,18 +57,20 @@ import { StepJournal } from './step-journal.ts';
  *   `platform.not-runnable`, `manifest.not-a-list`, the errors of pulling, copying, committing and sending
  */
 export async function build(engine: Engine, asked: BuildOptions): Promise<BuildResult> {
-  const o = { ...asked, run: withMachineDefaults(engine, asked.run) };
-  let places = (o.cacheFrom ?? []).map((text) => parseCacheFrom(text, engine.cwd));
-  const cacheTo = (o.cacheTo ?? []).map((text) => parseCacheTo(text, engine.cwd));
-  if (o.layers !== true && places.length + cacheTo.length > 0) {
+  const given = { ...asked, run: withMachineDefaults(engine, asked.run) };
+  let places = (given.cacheFrom ?? []).map((text) => parseCacheFrom(text, engine.cwd));
+  const cacheTo = (given.cacheTo ?? []).map((text) => parseCacheTo(text, engine.cwd));
+  if (given.layers !== true && places.length + cacheTo.length > 0) {
     throw new BuilderError(
       'usage.invalid',
       '--cache-from and --cache-to need --layers: otherwise no step is remembered',
     );
   }
-  checkRunDefaults(o.run ?? {});
-  const postMortem = o.debugShell === true || o.keepFailed === true ? new PostMortem(engine, o) : undefined;
-  const input = await readInput(engine, o);
+  checkRunDefaults(given.run);
+  const isKept = given.debugShell === true || given.keepFailed === true;
+  const postMortem = isKept ? new PostMortem(engine, given) : undefined;
+  const input = await readInput(engine, given);
+  const o = await withPlatforms(engine, given, input);
   for (;;) {
     try {
       return await buildOnce(engine, o, input, { places, cacheTo }, postMortem);
@@ -80,6 +82,18 @@ export async function build(engine: Engine, asked: BuildOptions): Promise<BuildR
       engine.emit({ type: 'warning', code: 'cache.damaged', text: `${error.message}; it is left out` });
     }
   }
+}
+
+/** With every platform named that is to be built. */
+async function withPlatforms(engine: Engine, o: BuildOptions, input: BuildInput): Promise<BuildOptions> {
+  if (o.allPlatforms !== true) return o;
+  if ((o.platforms ?? []).length > 0) {
+    engine.emit({ type: 'warning', text: '--all-platforms takes the place of --platform' });
+  }
+  const { allPlatforms } = await import('./all-platforms.ts');
+  const platforms = await allPlatforms(engine, o, input);
+  engine.emit({ type: 'note', text: `Building for ${platforms.map(formatPlatform).join(', ')}` });
+  return { ...o, platforms };
 }
 
 interface Caches {
@@ -178,8 +192,9 @@ async function fetchLayers(engine: Engine, { result }: PlatformBuild): Promise<v
 
 /** What `build` would do with the same options, and why, for each platform. Nothing is run; the store stays as it is. */
 export async function explainBuild(engine: Engine, o: BuildOptions): Promise<readonly BuildExplanation[]> {
-  const options = { ...o, run: withMachineDefaults(engine, o.run), layers: true };
-  const input = await readInput(engine, options);
+  const given = { ...o, run: withMachineDefaults(engine, o.run), layers: true };
+  const input = await readInput(engine, given);
+  const options = await withPlatforms(engine, given, input);
   await using stack = new CleanupStack();
   const places = (o.cacheFrom ?? []).map((text) => parseCacheFrom(text, engine.cwd));
   await using imports = new CacheImport(engine, o, places);
@@ -280,6 +295,11 @@ function fetchedContexts({ context, contexts }: BuildInput): FetchedInput[] {
 /** Side by side by default: what waits for a network or sleeps must not hold up the rest. */
 const LEAST_JOBS = 4;
 
+/** Steps that read one input take turns in the order of the file, unless somebody asks for more. */
+function usualJobs({ stdin }: BuildOptions): number {
+  return stdin === true ? 1 : Math.max(LEAST_JOBS, availableParallelism());
+}
+
 interface PlatformOp {
   readonly run: PlatformBuild;
   readonly vertex: Vertex<BuildOp>;
@@ -294,7 +314,7 @@ async function runAll(
   if (o.layers !== true && runs.some((run) => run.hasRuns)) void prepareRuns(engine, o.run ?? {});
   const graph = new Graph(runs.flatMap(verticesOf));
   await schedule(graph, ({ op: { run, vertex } }) => run.run(vertex), {
-    concurrency: o.jobs ?? Math.max(LEAST_JOBS, availableParallelism()),
+    concurrency: o.jobs ?? usualJobs(o),
     signal: engine.signal,
     cancel,
   });
@@ -330,13 +350,14 @@ function targetNames({ tags = [], platforms = [] }: BuildOptions, outputs: reado
 
 /** Writes the image, names it, and says so in Buildah's words. */
 async function commit(
-  engine: Engine,
+  outer: Engine,
   o: BuildOptions,
   run: PlatformBuild,
   names: TargetNames,
   predicates: readonly Descriptor[],
   isInline: boolean,
 ): Promise<BuiltImage> {
+  const engine: Engine = { ...outer, emit: run.emit };
   const { image } = run;
   // Squashed, the image has none of the layers its steps made.
   const result = isInline && o.squash !== true ? withBundle(run) : run.result;

@@ -45,6 +45,8 @@ function plainCause(miss: Miss): Cause | undefined {
   switch (miss.kind) {
     case 'off':
       return REUSE_IS_OFF;
+    case 'once':
+      return { kind: 'off', text: 'it has standard input (--stdin), and no key tells what that holds' };
     case 'expired':
       return {
         kind: 'expired',

@@ -13,7 +13,7 @@ import { type BuildOp, type LoweredBuild, lower, readStages } from '../dockerfil
 import { type Stage, stageLabel } from '../dockerfile/stages.ts';
 import type { Vertex } from '../graph/graph.ts';
 import { BuilderError } from '../report/builder-error.ts';
-import type { PlannedStage, PlannedStep } from '../report/event.ts';
+import type { Emit, PlannedStage, PlannedStep } from '../report/event.ts';
 import type { BuildExplanation } from '../report/explanation.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import { chainIdOfAll } from '../spec/digest.ts';
@@ -269,6 +269,7 @@ export class PlatformBuild implements AsyncDisposable {
         history: parent?.config.history ?? this.#bases.imageOf(stage.index)?.image.config.history ?? [],
         baseName: parent?.imageId.slice(0, 12) ?? bottom?.name,
         base: containerBase(this.#rootImage(stage)),
+        usage: options.usage === true,
         postMortem: this.#b.postMortem,
         root,
         actions: this.#actionsFor(stage),
@@ -329,6 +330,8 @@ export class PlatformBuild implements AsyncDisposable {
       memory: this.#memory,
       timestamp: times.layer.mtime,
       mounts: options.mounts ?? [],
+      stdin: options.stdin === true,
+      compatVolumes: options.compatVolumes === true,
       forecast: this.#forecast,
       tlsVerify: options.tlsVerify,
       certDir: options.certDir,
@@ -362,6 +365,12 @@ export class PlatformBuild implements AsyncDisposable {
   /** Says a line of Buildah's about this platform. */
   say(step: string, text: string): void {
     this.#b.engine.emit({ type: 'step-line', step, text: `${this.#platformPrefix}${text}` });
+  }
+
+  /** Tells what this platform alone does when its steps are done; of several, by the stage it comes from. */
+  get emit(): Emit {
+    const { engine, label } = this.#b;
+    return label === undefined ? engine.emit : emitOfStage(engine.emit, this.stageId(this.#lowered.target));
   }
 
   get #platformPrefix(): string {

@@ -20,6 +20,8 @@ export interface PreparedStep {
    */
   readonly quick: readonly StepInput[] | undefined;
   reads(): Promise<StepReads>;
+  /** It may read more than that; see `KeyedStep`. */
+  readonly isOnce?: boolean;
   /** Does the work in the mounted root; `id` names the step in events. Gives what was copied, as history names it. */
   act(rootPath: string, id: string): Promise<ContentSummary | undefined>;
 }

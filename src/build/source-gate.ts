@@ -17,7 +17,7 @@ import { fetchSources, type RemoteFiles, type RemoteFilesOptions } from '../cont
 import type { BuildOptions } from '../container/verb-options.ts';
 import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
-import { formatPlatform, hostPlatform, normalizePlatform, type Platform } from '../spec/platform.ts';
+import { formatPlatform, hostPlatform, normalizePlatform, type Platform, parsePlatform } from '../spec/platform.ts';
 import { openLocalContext } from './build-context.ts';
 import { withoutCredentials } from './build-inputs.ts';
 import type { FindImage } from './find-image.ts';
@@ -90,6 +90,21 @@ export class SourceGate {
       this.#record?.image({ reference: allowed, platform: platformText(o.platform), name: found.name, digest });
       return found;
     };
+  }
+
+  /**
+   * The platforms an image may be read for. A lock that is obeyed knows them itself: those it has the image for.
+   * @throws `policy.denied`, `lock.missing`
+   */
+  async platformsOf(
+    reference: string,
+    find: (reference: string) => Promise<readonly Platform[]>,
+  ): Promise<readonly Platform[]> {
+    const allowed = this.#rules?.image(reference) ?? reference;
+    if (this.#lock === undefined) return await find(allowed);
+    const entries = this.#lock.images.filter((entry) => entry.reference === allowed);
+    this.#entry(entries[0], `the image ${allowed}`);
+    return entries.flatMap(({ platform }) => parsePlatform(platform) ?? []);
   }
 
   #lockedImage(reference: string, platform: Platform | undefined): LockedImage | undefined {

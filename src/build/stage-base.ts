@@ -29,6 +29,39 @@ export interface StageBottom {
   readonly name: string | undefined;
 }
 
+/** How a build gets images, whatever platform they are for. */
+export function pullOptionsOf(o: BuildOptions): PullOptions {
+  const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, pull, decryptionKeys } = o;
+  return {
+    ...(tlsVerify === undefined ? {} : { tlsVerify }),
+    ...(certDir === undefined ? {} : { certDir }),
+    ...(authfile === undefined ? {} : { authfile }),
+    ...(creds === undefined ? {} : { creds }),
+    ...(retries === undefined ? {} : { retries }),
+    ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
+    ...(decryptionKeys === undefined ? {} : { decryptionKeys }),
+    policy: pull ?? ('missing' as const),
+  };
+}
+
+/**
+ * The image a stage stands on, by the name it is asked for; undefined for scratch and for stages on stages.
+ * @throws `context.invalid` for a named context that is a directory
+ */
+export function baseReference(stage: Stage, r: BuildRequest, o: BuildOptions): string | undefined {
+  const isFirst = stage.index === r.plan.stages[0]!.index;
+  const source: Source = isFirst && o.from !== undefined ? { kind: 'image', reference: o.from } : stage.base;
+  if (source.kind === 'image') return source.reference;
+  if (source.kind !== 'context') return undefined;
+  const context = r.contexts.get(source.name);
+  if (context?.kind === 'image') return context.reference;
+  throw new BuilderError(
+    'context.invalid',
+    `the build context ${source.name} is a directory and cannot be the base of a stage`,
+    { span: stage.from.span },
+  );
+}
+
 /** Images are looked up once each, however many stages stand on them. */
 export class StageBases {
   readonly #engine: Engine;
@@ -60,7 +93,7 @@ export class StageBases {
 
   /** Gets the image a stage stands on, if it does. Gives its config, as the stage inherits it. */
   async resolve(stage: Stage): Promise<ImageConfig | undefined> {
-    const reference = this.#referenceOf(stage);
+    const reference = baseReference(stage, this.#r, this.#o);
     if (reference === undefined) return undefined;
     const base = await this.#pull(stage, reference);
     this.#images.set(stage.index, base);
@@ -93,34 +126,8 @@ export class StageBases {
 
   /** For images that a stage stands on or reads from. */
   pullOptions(stage: Stage): PullOptions {
-    const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, pull, decryptionKeys } = this.#o;
     const wanted = this.#wantedPlatform(stage);
-    return {
-      ...(tlsVerify === undefined ? {} : { tlsVerify }),
-      ...(certDir === undefined ? {} : { certDir }),
-      ...(authfile === undefined ? {} : { authfile }),
-      ...(creds === undefined ? {} : { creds }),
-      ...(retries === undefined ? {} : { retries }),
-      ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
-      ...(wanted === undefined ? {} : { platform: wanted }),
-      ...(decryptionKeys === undefined ? {} : { decryptionKeys }),
-      policy: pull ?? ('missing' as const),
-    };
-  }
-
-  #referenceOf(stage: Stage): string | undefined {
-    const isFirst = stage.index === this.#r.plan.stages[0]!.index;
-    const source: Source =
-      isFirst && this.#o.from !== undefined ? { kind: 'image', reference: this.#o.from } : stage.base;
-    if (source.kind === 'image') return source.reference;
-    if (source.kind !== 'context') return undefined;
-    const context = this.#r.contexts.get(source.name);
-    if (context?.kind === 'image') return context.reference;
-    throw new BuilderError(
-      'context.invalid',
-      `the build context ${source.name} is a directory and cannot be the base of a stage`,
-      { span: stage.from.span },
-    );
+    return { ...pullOptionsOf(this.#o), ...(wanted === undefined ? {} : { platform: wanted }) };
   }
 
   #wantedPlatform(stage: Stage): Platform | undefined {

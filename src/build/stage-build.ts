@@ -11,10 +11,12 @@ import type { StageState } from '../dockerfile/stage-state.ts';
 import type { ContentSummary, Step } from '../dockerfile/step.ts';
 import { serializeConfig } from '../image/serialize-config.ts';
 import { BuilderError, isBuilderError, located } from '../report/builder-error.ts';
+import { usageBetween } from '../report/resource-usage.ts';
 import type { PhaseName, StepOutcome } from '../report/step-phase.ts';
 import { chainIdOf, digestOf, hexOf } from '../spec/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import type { ImageFormat } from '../spec/media-type.ts';
+import { resourceUsage } from '../sys/resource-usage.ts';
 import type { BuildCache, KeyedStep, Lookup, Resolved } from './build-cache.ts';
 import type { BuildTrace } from './build-trace.ts';
 import type { TravellingStep } from './cache-bundle.ts';
@@ -61,6 +63,8 @@ export interface StageBuildOptions {
   readonly isBase: boolean;
   /** The image at the bottom of the stage; undefined for scratch. */
   readonly base: WorkingContainer['base'];
+  /** Tell what each step used of the machine. */
+  readonly usage: boolean;
   /** What to do with a step that fails. */
   readonly postMortem: PostMortem | undefined;
   readonly root: StageRoot;
@@ -117,6 +121,7 @@ export class StageBuild {
     const id = this.#stepId(index);
     this.#line(number, total, step.stepText);
     engine.emit({ type: 'step-started', step: id, name: step.stepText, at: Date.now() });
+    const before = this.#o.usage ? resourceUsage() : undefined;
     let outcome: StepOutcome = 'failed';
     try {
       outcome = await (layers ? this.#remembered(step, after, index, isLast) : this.#plain(step, after, id, isLast));
@@ -125,7 +130,8 @@ export class StageBuild {
       if (engine.signal?.aborted === true) outcome = 'canceled';
       throw stepFailure(error, step, outcome === 'failed' ? await this.#keep() : undefined);
     } finally {
-      engine.emit({ type: 'step-finished', step: id, outcome, at: Date.now(), ...this.#keyFacts(index) });
+      const usage = before === undefined ? {} : { usage: usageBetween(before, resourceUsage()) };
+      engine.emit({ type: 'step-finished', step: id, outcome, at: Date.now(), ...this.#keyFacts(index), ...usage });
     }
   }
 
@@ -226,6 +232,7 @@ export class StageBuild {
     const keyed: KeyedStep = {
       text: step.stepText,
       chain: isLinked(step) ? undefined : root.state.chain,
+      isOnce: prepared.isOnce === true,
       quick: prepared.quick === undefined ? undefined : [...prepared.quick, ...timeInputs(times)],
       reads: async () => {
         const { inputs, lists } = await this.#phase('prepare', id, () => prepared.reads());
@@ -262,13 +269,10 @@ export class StageBuild {
     }
     const { key, isFresh, savedAt, result } = resolved;
     const { layer, created, content } = result;
-    this.#steps.push({
-      key,
-      savedAt: savedAt ?? Date.now(),
-      created,
-      layer,
-      ...(content === undefined ? {} : { content }),
-    });
+    if (keyed.isOnce !== true) {
+      const made = { key, savedAt: savedAt ?? Date.now(), created, layer };
+      this.#steps.push({ ...made, ...(content === undefined ? {} : { content }) });
+    }
     const causes = trace.outcome(stage, index)?.causes ?? [];
     trace.note(stage, index, isFresh ? { outcome: 'ran', key, causes } : { outcome: 'hit', key, causes: [], savedAt });
     return resolved;

@@ -116,13 +116,14 @@ export class StagePreview {
         reads: async () => ({ inputs: [...inputs, ...timeInputs], lists: [] }),
       };
     }
-    const { quick, reads } = await actions.prepare(step, {
+    const { quick, reads, isOnce } = await actions.prepare(step, {
       chain: this.#layers.chain,
       snapshot: () => this.#o.unpack(this.#layers),
     });
     return {
       text,
       chain: isLinked(step) ? undefined : this.#layers.chain,
+      isOnce: isOnce === true,
       quick: quick === undefined ? undefined : [...quick, ...timeInputs],
       reads: async () => {
         const { inputs, lists } = await reads();

@@ -29,6 +29,7 @@ import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import type { BuildInputs } from './build-inputs.ts';
 import { prepareCopy, shownPath } from './copy-action.ts';
+import { discardedVolumes } from './discarded-volumes.ts';
 import type { Entitlements } from './entitlements.ts';
 import type { Origins } from './origins.ts';
 import type { PostMortem } from './post-mortem.ts';
@@ -36,7 +37,7 @@ import type { Below, PreparedStep } from './prepared-step.ts';
 import { requestedDevices } from './requested-devices.ts';
 import type { SourceGate } from './source-gate.ts';
 import type { StageRoot } from './stage-root.ts';
-import { type FileList, type FileStep, filesystemInput, runInputs } from './step-inputs.ts';
+import { discardInputs, type FileList, type FileStep, filesystemInput, runInputs } from './step-inputs.ts';
 
 export interface StepActionOptions {
   readonly engine: Engine;
@@ -53,6 +54,10 @@ export interface StepActionOptions {
   readonly timestamp: Timestamp | undefined;
   /** `--mount` of the command line: added to every RUN. */
   readonly mounts: readonly string[];
+  /** A RUN has the standard input of this process. */
+  readonly stdin: boolean;
+  /** What a RUN writes below a VOLUME is thrown away. */
+  readonly compatVolumes: boolean;
   /** RUN steps still to come in the whole build, this one included. */
   readonly forecast: { runs: number };
   readonly tlsVerify: boolean | undefined;
@@ -124,17 +129,21 @@ export class StepActions implements AsyncDisposable {
     refuseForbidden(written, this.#o.allowed, this.#o.run.network);
     const step = this.#withMounts(written);
     this.#o.forecast.runs -= 1;
-    const inputs = (mounted: readonly StepInput[]): StepInput[] =>
-      runInputs(step, chain, this.#o.platform, this.#o.run, mounted);
-    const known = await this.#knownMounts(step);
+    const discarded = this.#o.compatVolumes ? discardedVolumes(step, this.#o.run) : [];
+    const inputs = (mounted: readonly StepInput[]): StepInput[] => [
+      ...runInputs(step, chain, this.#o.platform, this.#o.run, mounted),
+      ...discardInputs(discarded),
+    ];
+    const known = this.#o.stdin ? undefined : await this.#knownMounts(step);
     return {
+      isOnce: this.#o.stdin,
       quick: known === undefined ? undefined : inputs(known),
       reads: async () => {
         const lists = await this.#mountedContent(step);
         return { inputs: inputs(lists.map(({ name, digest }) => ({ name, value: digest }))), lists };
       },
       act: async (rootPath, id) => {
-        await this.#run(step, rootPath, id);
+        await this.#run(step, rootPath, id, discarded);
         return undefined;
       },
     };
@@ -201,7 +210,7 @@ export class StepActions implements AsyncDisposable {
     return { digest, sources: sources.map(shownPath), records };
   }
 
-  async #run(step: RunStep, rootPath: string, id: string): Promise<void> {
+  async #run(step: RunStep, rootPath: string, id: string, discarded: readonly string[]): Promise<void> {
     const { engine, run } = this.#o;
     const origins: MountOrigins<StepMount> = {
       open: (mount) =>
@@ -227,10 +236,11 @@ export class StepActions implements AsyncDisposable {
       defaults: step.security === 'insecure' ? withoutConfinement(run) : run,
       ...(step.network === 'default' ? {} : { network: step.network }),
       mounts: [...staged.mounts, ...script],
+      discardedVolumes: discarded,
       ...(devices === undefined ? {} : { deviceEdits: devices }),
       terminal: false,
       expectsMore: this.#o.forecast.runs > 0,
-      io: { stdin: 'ignore', stdout: output('stdout'), stderr: output('stderr') },
+      io: { stdin: this.#o.stdin ? 'inherit' : 'ignore', stdout: output('stdout'), stderr: output('stderr') },
     };
     const status = await runProcess(engine, request);
     if (status.kind === 'exited' && status.code === 0) return;

@@ -129,6 +129,11 @@ export function runInputs(
   ];
 }
 
+/** Under the old rule for volumes a RUN comes to something else, if there are any. */
+export function discardInputs(volumes: readonly string[]): StepInput[] {
+  return volumes.length === 0 ? [] : [{ name: '--compat-volumes', value: volumes.join(' ') }];
+}
+
 /** Sorted: the order of variables is nothing a command should build on, and would be hard to explain. */
 function environmentInputs(step: RunStep): StepInput[] {
   const args = new Set(step.args.map(({ name }) => name));

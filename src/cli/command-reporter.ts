@@ -4,6 +4,7 @@ import { errorCode } from './exit-code.ts';
 import { makeReporter } from './output/choose-reporter.ts';
 import type { Output } from './output/output.ts';
 import type { Reporter } from './output/reporter.ts';
+import { SplitReporter } from './output/split-reporter.ts';
 import { styleFor } from './output/style.ts';
 import { logLevelOf } from './run-program.ts';
 import { UsageError } from './usage-error.ts';
@@ -24,6 +25,8 @@ export interface DisplayOptions {
   readonly hidesIds?: boolean;
   /** Replaces both streams: a log file. */
   readonly output?: Output;
+  /** Path of that file, when each platform gets one of its own beside it. */
+  readonly splitLog?: string;
 }
 
 /**
@@ -50,6 +53,12 @@ export async function underReporter(
 }
 
 export function reporterFor(c: CommandContext, o: DisplayOptions): Reporter {
+  const { splitLog, ...one } = o;
+  if (splitLog === undefined) return singleReporter(c, one);
+  return new SplitReporter(singleReporter(c, one), splitLog, (output) => singleReporter(c, { ...one, output }));
+}
+
+function singleReporter(c: CommandContext, o: DisplayOptions): Reporter {
   const stderr = o.output ?? c.stderr;
   return makeReporter(o.mode, {
     stdout: o.output ?? c.stdout,

@@ -2,6 +2,7 @@
 import { copyImage } from '../image/copy.ts';
 import { layerDecrypter } from '../image/crypt/layer-crypt.ts';
 import { type ReadImage, readImage } from '../image/read-image.ts';
+import { readPlatforms } from '../image/read-platforms.ts';
 import { openTransport } from '../image/transport/open-transport.ts';
 import { type OpenTarget, splitLocation } from '../image/transport/transport.ts';
 import { aliasOf, type ImageSource, pullSources, resolveShortName } from '../registry/image-source.ts';
@@ -12,7 +13,7 @@ import { hexOf } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import { parseImageName, type TransportName } from '../spec/image-name.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { hostPlatform } from '../spec/platform.ts';
+import { hostPlatform, type Platform } from '../spec/platform.ts';
 import { formatReference, parseReference, type QualifiedReference, withDefaultTag } from '../spec/reference.ts';
 import { MAX_DOCUMENT_BYTES, parseImageConfig } from '../spec/schema.ts';
 import type { ImageRecord } from '../store/image-table.ts';
@@ -69,6 +70,25 @@ export function peekInRegistry(engine: Engine, location: string, o: PullOptions)
       return { image, name: formatReference(name) };
     }),
   );
+}
+
+/** The platforms an image of a registry can be had for; nothing is stored. */
+export function platformsInRegistry(engine: Engine, location: string, o: PullOptions): Promise<readonly Platform[]> {
+  return fromFirstPlace(engine, location, o, (_, source) =>
+    withRepository(engine, source, o, (repository) =>
+      readPlatforms(repository, wantedOf(source.reference), engine.signal),
+    ),
+  );
+}
+
+/** As `platformsInRegistry`, for what another transport names. */
+export async function platformsInTransport(
+  engine: Engine,
+  image: string,
+  o: PullOptions,
+): Promise<readonly Platform[]> {
+  await using place = await openPlace(engine, image, o);
+  return await readPlatforms(place, '', engine.signal);
 }
 
 /** As `peekInRegistry`, for what another transport names. */

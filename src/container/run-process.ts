@@ -37,6 +37,7 @@ import { VERSION } from '../spec/version.ts';
 import { lchownat } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import { openDefaultMounts } from './default-mounts.ts';
+import { discardWrites } from './discarded-volumes.ts';
 import type { Engine } from './engine.ts';
 import { openVolumes } from './open-volumes.ts';
 import { baseHostsOf, hostNames, isHostName, sysctlsFor } from './run-settings.ts';
@@ -62,6 +63,8 @@ export interface ProcessRequest {
   readonly io: ProcessIo;
   /** Declared volumes: files of ours are not put below them. */
   readonly volumes?: readonly string[];
+  /** Directories in which nothing that is written is kept; see `discardWrites`. */
+  readonly discardedVolumes?: readonly string[];
   /** What CDI devices add beside those of `defaults`. */
   readonly deviceEdits?: DeviceEdits;
   /** Another process is going to run soon: what can be prepared for it is. */
@@ -99,6 +102,7 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
   const user = resolveUser(r.rootPath, r.user);
   const groups = resolveGroups(r.rootPath, defaults.addGroups ?? []);
   makeWorkingDirectory(r.rootPath, r.cwd, user);
+  await using discarded = await discardWrites(engine, r.rootPath, r.discardedVolumes ?? []);
   using files = makeBindFiles({
     ...network.files,
     hostname,
@@ -132,7 +136,14 @@ export async function runProcess(engine: Engine, r: ProcessRequest): Promise<Exi
     user: { uid: user.uid, gid: user.gid, groups: [...new Set([...user.groups, ...groups.ids, ...edits.groups])] },
     terminal: r.terminal,
     hostname,
-    mounts: [...files.mounts, ...defaultMounts.mounts, ...edits.mounts, ...r.mounts, ...volumes.mounts],
+    mounts: [
+      ...discarded.mounts,
+      ...files.mounts,
+      ...defaultMounts.mounts,
+      ...edits.mounts,
+      ...r.mounts,
+      ...volumes.mounts,
+    ],
     network: network.process,
     capabilities: adjustCapabilities(
       defaults.addCapabilities ?? [],

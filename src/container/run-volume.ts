@@ -40,6 +40,11 @@ export interface Volume {
   readonly kept?: { readonly upper: string; readonly work: string };
 }
 
+/** Where a volume appears, as written. */
+export function volumeTarget(text: string): string {
+  return text.split(':')[1] ?? '';
+}
+
 /** `source:target[:options]`. @throws `usage.invalid` */
 export function parseVolume(text: string, cwd: string): Volume {
   const [source = '', target, options = '', ...rest] = text.split(':');

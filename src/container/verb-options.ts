@@ -308,6 +308,8 @@ export interface BuildOptions extends RegistryOptions, SigningOptions, Cancellab
   readonly skipUnusedStages?: boolean;
   /** The machine's own when empty. One image is built for each. */
   readonly platforms?: readonly Platform[];
+  /** Instead of `platforms`: every platform for which all base images can be had. */
+  readonly allPlatforms?: boolean;
   /** Name of a list that the images are put into; it is made when there is none. */
   readonly manifest?: string;
   readonly from?: string;
@@ -340,10 +342,16 @@ export interface BuildOptions extends RegistryOptions, SigningOptions, Cancellab
   /** Added to every RUN. */
   readonly mounts?: readonly string[];
   readonly run?: RunDefaults;
+  /** Every RUN has the standard input of this process, is run in any case, and one at a time unless `jobs` says more. */
+  readonly stdin?: boolean;
+  /** What a RUN writes below a VOLUME, of the file so far or of the base, is thrown away. */
+  readonly compatVolumes?: boolean;
   /** On the terminal of this process, open a shell where a RUN failed; the build fails when it ends. */
   readonly debugShell?: boolean;
   /** Leave a working container where a step failed; `facts.container` of the error names it. */
   readonly keepFailed?: boolean;
+  /** Tell with the end of each step what the machine was used for meanwhile. */
+  readonly usage?: boolean;
   /** Send the event `timings` when the build is over. */
   readonly timings?: boolean;
   /** File for a trace in the Trace Event Format; written whole, also when the build fails. */

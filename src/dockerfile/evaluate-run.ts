@@ -1,4 +1,5 @@
 /** RUN into a concrete step: the three heredoc forms, the environment, the mounts. */
+import { cleanPath, isAtOrBelow } from '../spec/path-pattern.ts';
 import { NON_ENVIRONMENT_ARGS, PROXY_ARGS } from './build-args.ts';
 import { joinWorkdir } from './config-edit.ts';
 import { runHistory } from './created-by.ts';
@@ -47,6 +48,7 @@ export function evaluateRun(instruction: RunInstruction, scope: Scope): RunStep 
     workdir,
     user: config.User ?? '',
     mounts,
+    volumes: outermost(Object.keys(config.Volumes ?? {})),
     network: instruction.network,
     security: instruction.security,
     devices: instruction.devices,
@@ -77,6 +79,11 @@ function commandOf(
 
 function reassemble(heredoc: Heredoc): string {
   return `\n${heredoc.content}${heredoc.name}`;
+}
+
+function outermost(volumes: readonly string[]): string[] {
+  const paths = [...new Set(volumes.map((path) => cleanPath(`/${path}`)))].sort();
+  return paths.filter((path) => !paths.some((other) => other !== path && isAtOrBelow(path, other)));
 }
 
 /** Declared arguments as history tells them. */

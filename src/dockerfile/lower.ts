@@ -74,7 +74,11 @@ export async function lower(plan: StagePlan, o: LowerOptions): Promise<LoweredBu
   return { graph: new Graph([...sorted.values()].flatMap(verticesOf)), stages: sorted, target: o.target };
 }
 
-function firstWanted(plan: StagePlan, { target, includeUnused }: LowerOptions): number[] {
+/** The stages to build, as far as it is known before any base image is looked at: its triggers may read more. */
+export function firstWanted(
+  plan: StagePlan,
+  { target, includeUnused }: Pick<LowerOptions, 'target' | 'includeUnused'>,
+): number[] {
   if (includeUnused !== true) return neededStages(plan, target);
   return ascending(plan.stages.slice(0, target + 1).flatMap(({ index }) => neededStages(plan, index)));
 }

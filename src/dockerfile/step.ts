@@ -34,6 +34,8 @@ export interface RunStep extends StepBase {
   /** As in the config: `''`, name or id, `user:group`. */
   readonly user: string;
   readonly mounts: readonly StepMount[];
+  /** Every VOLUME so far, of the file and of its base: absolute, clean, sorted, none inside another. */
+  readonly volumes: readonly string[];
   readonly network: 'default' | 'none' | 'host';
   readonly security: 'sandbox' | 'insecure';
   readonly devices: readonly DeviceRequest[];

@@ -2,6 +2,7 @@
 import type { BuildTimings } from './build-timings.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import type { BuildExplanation } from './explanation.ts';
+import type { ResourceUsage } from './resource-usage.ts';
 import type { Span } from './source-file.ts';
 import type { PhaseName, StepOutcome } from './step-phase.ts';
 
@@ -96,6 +97,8 @@ export type BuildEvent =
       readonly key?: string;
       /** Why a step that is remembered was run all the same: the first reason of several. */
       readonly missed?: string;
+      /** When it was asked for: what the whole program used meanwhile, with all it started. */
+      readonly usage?: ResourceUsage;
     }
   | {
       readonly type: 'transfer';

@@ -208,6 +208,11 @@ export function cleanPath(path: string): string {
   return isAbsolute ? `/${parts.join('/')}` : parts.join('/') || '.';
 }
 
+/** Whether a path is `directory` or lies in it. Both are absolute and clean. */
+export function isAtOrBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
+}
+
 /**
  * Whether a pattern of either dialect could match something strictly below `directory` (a path without leading slash).
  * Answers true when in doubt.

@@ -1,9 +1,10 @@
 /** `build`: an image from a Containerfile. */
 import { open } from 'node:fs/promises';
+import { isatty } from 'node:tty';
 import type { BuildExplanation, BuildOptions, BuildResult, BuildTimings } from '../../index.ts';
 import { cacheOptions } from '../cache-options.ts';
 import type { CommandContext } from '../command.ts';
-import { progressMode, underReporter } from '../command-reporter.ts';
+import { type DisplayOptions, progressMode, underReporter } from '../command-reporter.ts';
 import { compressionOptions, formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
 import { explanationText } from '../output/explanation-text.ts';
 import { HeldDisplay } from '../output/held-display.ts';
@@ -16,6 +17,7 @@ import { decryptionOptions, platformList, pullPolicy, registryOptions } from '..
 import { runDefaults } from '../run-defaults.ts';
 import { signingOptions } from '../signing-options.ts';
 import { UsageError } from '../usage-error.ts';
+import { type UsageLog, usageLog } from '../usage-log.ts';
 
 export async function build(c: CommandContext): Promise<number> {
   const { flags } = c;
@@ -24,28 +26,36 @@ export async function build(c: CommandContext): Promise<number> {
     const call = callOf(c);
     if (call !== undefined) return await answerCall(c, call);
   }
-  const mode = progressMode(c);
+  const mode = shownMode(c);
   const options = await buildOptions(c, mode === 'quiet');
   const logfile = flags.string('logfile');
-  if (logfile === undefined) return await buildTo(c, options, mode, undefined);
+  if (flags.on('logsplit') && logfile === undefined) throw new UsageError('cannot use --logsplit without --logfile');
+  using usage = usageLog(c);
+  if (logfile === undefined) return await buildTo(c, options, { mode, usage });
   await using file = await open(logfile, 'w');
   const output = logFileOutput(file);
   try {
-    return await buildTo(c, options, mode, output);
+    const split = flags.on('logsplit') ? { splitLog: logfile } : {};
+    return await buildTo(c, options, { mode, usage, output, ...split });
   } finally {
     await output.flush();
   }
 }
 
-async function buildTo(
-  c: CommandContext,
-  options: BuildOptions,
-  mode: string,
-  log: Output | undefined,
-): Promise<number> {
+/** Who answers the questions of a step has to see them: nothing is drawn over what it prints. */
+function shownMode(c: CommandContext): string {
+  const mode = progressMode(c);
+  return mode === 'auto' && c.flags.on('stdin') && isatty(0) ? 'plain' : mode;
+}
+
+interface BuildDisplay extends DisplayOptions {
+  readonly usage: UsageLog | undefined;
+}
+
+async function buildTo(c: CommandContext, options: BuildOptions, d: BuildDisplay): Promise<number> {
+  const { mode, usage, output: log } = d;
   const hidesIds = writesIdFile(c);
-  const output = log === undefined ? {} : { output: log };
-  const displayOptions = { mode, hidesIds, quiet: c.flags.on('quiet'), ...output };
+  const displayOptions = { ...d, hidesIds, quiet: c.flags.on('quiet') };
   let timings: BuildTimings | undefined;
   const explained: BuildExplanation[] = [];
   try {
@@ -54,7 +64,7 @@ async function buildTo(
       await using builder = await c.open((event) => {
         if (event.type === 'timings') timings = event.timings;
         if (event.type === 'explained') explained.push(event.explanation);
-        display.emit(event);
+        display.emit(usage === undefined ? event : usage.take(event));
       });
       if (c.flags.on('dry-run')) {
         const explanations = await builder.explainBuild(options);
@@ -148,6 +158,9 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
     ...switches(c, {
       noCache: 'no-cache',
       locked: 'locked',
+      stdin: 'stdin',
+      allPlatforms: 'all-platforms',
+      compatVolumes: 'compat-volumes',
       inheritLabels: 'inherit-labels',
       inheritAnnotations: 'inherit-annotations',
       rm: 'rm',
@@ -155,6 +168,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       saveStages: 'save-stages',
       stageLabels: 'stage-labels',
       timings: 'timings',
+      usage: 'log-rusage',
       debugShell: 'debug-shell',
       keepFailed: 'keep-failed',
     }),
@@ -178,9 +192,10 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
 /** Files that name one image do not fit several. */
 async function platforms(c: CommandContext): Promise<Pick<BuildOptions, 'platforms'>> {
   const wanted = await platformList(c);
+  const isOne = wanted.length < 2 && !c.flags.on('all-platforms');
   for (const flag of ['iidfile', 'iidfile-raw', 'metadata-file']) {
     const file = c.flags.string(flag);
-    if (wanted.length > 1 && file !== undefined) {
+    if (!isOne && file !== undefined) {
       throw new UsageError(`building multiple images, but ${flag} "${file}" can only be used to store one image ID`);
     }
   }

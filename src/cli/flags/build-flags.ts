@@ -1,5 +1,5 @@
 /** Flags of `build`. */
-import { ignored, type Option, option, refused } from '../option.ts';
+import { ignored, type Option, option } from '../option.ts';
 import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS, SBOM_FILE_FLAGS } from './image-flags.ts';
 import {
   DECRYPTION_FLAGS,
@@ -82,6 +82,8 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--allow strs GRANT', 'let the file have security.insecure, network.host or device[=NAME]', { tier: 'P1' }),
   option('--ssh strs ID[=SOCKET|KEY]', 'agent or keys for RUN --mount=type=ssh', { tier: 'P1' }),
   option('--mount strs SPEC', 'mount for every RUN', { tier: 'P1' }),
+  option('--stdin bool', 'give standard input to RUN, which is run anew each time', { tier: 'P2' }),
+  option('--compat-volumes bool', 'throw away what a RUN writes below a VOLUME', { tier: 'P1' }),
   option('--rm|--purge bool', 'remove working containers afterwards', { tier: 'P1', default: 'true' }),
   option('--force-rm bool', 'remove them after a failure too', { tier: 'P1' }),
   option('--manifest str LIST', 'put the image, or that of each platform, into a list', { complete: 'image' }),
@@ -91,6 +93,7 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--os-version str VERSION', 'version of the operating system', { tier: 'P2' }),
   option('--os-feature strs NAME', 'feature of the operating system; NAME- takes it away', { tier: 'P2' }),
   option('--logfile str FILE', 'write all output to a file', { tier: 'P1', complete: 'file' }),
+  option('--logsplit bool', 'with --logfile, a file for each platform: FILE_OS_ARCH', { tier: 'P2' }),
   option('--debug-shell bool', 'open a shell where a RUN failed'),
   option('--keep-failed bool', 'leave a working container where a step failed'),
   option('--timings bool', 'tell where the time went'),
@@ -102,6 +105,7 @@ export const BUILD_FLAGS: readonly Option[] = [
   withoutLetter(FORMAT_FLAG),
   ...IMAGE_FLAGS,
   ...PLATFORM_FLAGS,
+  option('--all-platforms bool', 'build for every platform that all base images have', { tier: 'P1' }),
   ...PULL_FLAGS,
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
@@ -116,13 +120,14 @@ export const BUILD_FLAGS: readonly Option[] = [
   ...REFUSED_IMAGE_FLAGS,
   ...NO_BLOB_CACHE,
   ...DECRYPTION_FLAGS,
-  ...refused('name the platforms with --platform', '--all-platforms bool'),
-  ...refused('what a RUN writes below a VOLUME is always kept', '--compat-volumes bool'),
   option('--cpp-flag strs FLAG', 'a word for cpp, which Containerfiles ending in .in go through', { tier: 'P2' }),
   option('--hooks-dir strs DIR', 'hooks for OCI runtimes', { tier: 'P2', complete: 'directory' }),
-  ...refused('--timings and --trace tell where the time went', '--log-rusage bool', '--rusage-logfile str'),
-  ...refused('--logfile writes one file', '--logsplit bool'),
-  ...refused('several steps may run at once', '--stdin bool'),
+  option('--log-rusage bool', 'tell what each step used of the machine', { tier: 'P2', hidden: true }),
+  option('--rusage-logfile str FILE', 'with --log-rusage, into a file', {
+    tier: 'P2',
+    hidden: true,
+    complete: 'file',
+  }),
 ];
 
 function withoutLetter(o: Option): Option {

@@ -207,7 +207,8 @@ export function goDuration(nanoseconds: number): GoNamed {
   return new GoNamed({ typeName: 'time.Duration', printed, json: nanoseconds, methods, integer: nanoseconds });
 }
 
-function durationText(ns: number): string {
+/** The same as plain text. */
+export function durationText(ns: number): string {
   if (ns === 0) return '0s';
   const sign = ns < 0 ? '-' : '';
   const abs = Math.abs(ns);

@@ -9,6 +9,7 @@ import { redact } from './redact.ts';
 import { type Ending, isIdLine, type Reporter, type ReporterOptions } from './reporter.ts';
 import { printable } from './source-frame.ts';
 import { StageOrder } from './stage-order.ts';
+import { usageText } from './usage-text.ts';
 
 const FIRST_LINE = 'Getting image source signatures';
 const LAST_LINE = 'Writing manifest to image destination';
@@ -67,8 +68,10 @@ export class PlainReporter implements Reporter {
       case 'diagnostic':
         this.#diagnostic(event.diagnostic);
         return;
-      case 'step-started':
       case 'step-finished':
+        if (!quiet && event.usage !== undefined) stdout.write(`${usageText(event.usage)}\n`);
+        return;
+      case 'step-started':
       case 'build-started':
       case 'steps-planned':
       case 'debug-shell':

@@ -14,6 +14,7 @@ import { type Ending, isIdLine, type Reporter, type ReporterOptions } from './re
 import { printable } from './source-frame.ts';
 import { StageOrder } from './stage-order.ts';
 import { displayWidth } from './text-width.ts';
+import { usageText } from './usage-text.ts';
 
 const REDRAW_MS = 100;
 
@@ -89,6 +90,9 @@ export class TtyReporter implements Reporter {
         return;
       case 'diagnostic':
         this.#say(buildDiagnosticText(event.diagnostic, { width: stderr.columns, style, verbose: false }));
+        return;
+      case 'step-finished':
+        if (event.usage !== undefined) this.#say(`     ${usageText(event.usage)}\n`);
         return;
       case 'step-line':
         // Steps are shown by the frame; what remains of Buildah's lines are results.
