@@ -5,6 +5,9 @@ import type { RunStep } from '../dockerfile/step.ts';
 import { BuilderError } from '../report/builder-error.ts';
 import { cleanPath, isAtOrBelow } from '../spec/path-pattern.ts';
 
+/** Every process has these file systems of its own, whatever the image holds there. */
+const KERNEL = ['/dev', '/proc', '/sys'];
+
 /**
  * The volumes declared before the step, without those that a mount hides: what is written there reaches no layer anyway.
  * @throws `usage.invalid` for the root directory
@@ -17,6 +20,7 @@ export function discardedVolumes(step: RunStep, defaults: RunDefaults): readonly
     });
   }
   const mounted = [
+    ...KERNEL,
     ...step.mounts.flatMap(({ target }) => target ?? []),
     ...(defaults.volumes ?? []).map(volumeTarget),
   ].map(cleanPath);

@@ -6,10 +6,28 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { accounts } from '../support/account.ts';
 import { makeBusyboxBase, staticBusybox } from '../support/base-images.ts';
-import { command, firstReason } from '../support/command.ts';
+import { command, firstReason, missingPrograms } from '../support/command.ts';
 import { Rig } from '../support/rig.ts';
 
 const USAGE = /^\S+\(system\) \S+\(user\) \S+\(elapsed\) \S+ input \S+ output$/;
+
+/** A person at a terminal: answers when the question is there. */
+const ANSWER = `
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
+seen, answered = b"", False
+while True:
+    try: chunk = os.read(fd, 4096)
+    except OSError: break
+    if not chunk: break
+    seen += chunk
+    if b"colour? " in seen and not answered:
+        answered = True
+        os.write(fd, b"blue\\n")
+sys.stdout.buffer.write(seen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`;
 
 describe('streams of a build', {
   skip: firstReason(staticBusybox() === undefined && 'not installed: a static busybox'),
@@ -61,6 +79,19 @@ describe('streams of a build', {
       const given = build('--stdin');
       assert.equal(given.status, 0, given.stderr);
       assert.deepEqual(got(given.stdout), ['a1 got <one>']);
+    });
+
+    it(`--stdin on a terminal: a question is seen before it is answered, ${name}`, {
+      skip: skip || missingPrograms('python3'),
+    }, async () => {
+      await using rig = await open();
+      const file = join(rig.makeFolder('questions'), 'Dockerfile');
+      const ask = 'RUN printf "col%s? " our && read -r x && echo "it is <$x>"';
+      writeFileSync(file, `FROM localhost/latest\n${ask}\n`, { mode: 0o644 });
+      rig.give(file);
+      const words = [rig.program, ...rig.storeFlags, 'build', '--stdin', '-f', file, context];
+      const seen = rig.command('python3', ['-c', ANSWER, ...words]);
+      assert.match(seen, /^colour\? blue\r?\nit is <blue>\r?$/m);
     });
 
     it(`--stdin: a RUN is never answered from the cache, nor remembered, ${name}`, { skip }, async () => {

@@ -51,6 +51,11 @@ describe('volumes of a RUN', () => {
     assert.deepEqual(discarded('VOLUME /a/b /c\nRUN --mount=type=secret,id=s,env=S x', ['/tmp:/c:ro']), ['/a/b']);
   });
 
+  it('are left alone where the kernel shows its own files', () => {
+    const step = runOf('VOLUME /sys/fs/cgroup /dev/shm /proc /system /d\nRUN x');
+    assert.deepEqual(discardedVolumes(step, {}), ['/d', '/system']);
+  });
+
   it('cannot be the whole root', () => {
     const step = runOf('VOLUME /\nRUN x');
     assert.throws(
