@@ -18,7 +18,7 @@ import type { HttpResponse } from './http-exchange.ts';
 import { followable } from './private-address.ts';
 import { extendReferrers, type ReferrersList, reduceReferrers, referrersTag, subjectOf } from './referrers-tag.ts';
 import { errorOfResponse } from './registry-error.ts';
-import { RegistrySession, type SessionOptions } from './session.ts';
+import { RegistrySession, type SessionOptions, type SessionRequest } from './session.ts';
 
 /** How to reach the registry and as whom. */
 export type RepositoryOptions = SessionOptions;
@@ -88,7 +88,7 @@ class RegistryRepository implements Repository {
 
   async resolve(name: string, o: Cancellable = {}): Promise<Descriptor> {
     const reference = name === '' ? 'latest' : name;
-    const response = await this.#session.request({
+    const request: SessionRequest = {
       purpose: `fetch manifest ${reference} of ${this.name}`,
       method: 'GET',
       target: `${this.#path}/manifests/${reference}`,
@@ -96,8 +96,8 @@ class RegistryRepository implements Repository {
       scopes: this.#pull,
       expect: [200],
       signal: o.signal,
-    });
-    return this.#takeManifest(reference, response);
+    };
+    return this.#session.receive(request, (response) => this.#takeManifest(reference, response));
   }
 
   /** Checks everything that can be checked about an answer before it becomes a descriptor. */
@@ -238,7 +238,7 @@ class RegistryRepository implements Repository {
   }
 
   async #referrers(tag: string, o: Cancellable): Promise<ImageIndex | undefined> {
-    const response = await this.#session.request({
+    const request: SessionRequest = {
       purpose: `look for what refers to ${tag.replace('-', ':')} in ${this.name}`,
       method: 'GET',
       target: `${this.#path}/manifests/${tag}`,
@@ -246,12 +246,14 @@ class RegistryRepository implements Repository {
       scopes: this.#push,
       expect: [200, 404],
       signal: o.signal,
-    });
-    if (response.status === 404) {
+    };
+    const found = await this.#session.receive(request, (response) => {
+      if (response.status !== 404) return this.#takeManifest(tag, response);
       response.discard();
       return undefined;
-    }
-    const { digest, mediaType } = await this.#takeManifest(tag, response);
+    });
+    if (found === undefined) return undefined;
+    const { digest, mediaType } = found;
     const parsed = parseManifest(this.#manifests.get(digest)!, mediaType, `${tag} of ${this.name}`);
     if (parsed.kind === 'index') return parsed.value;
     throw new BuilderError('manifest.invalid', `the tag ${tag} of ${this.name} is no list of referrers, but an image`, {
@@ -335,7 +337,7 @@ class RegistryRepository implements Repository {
     const tags: string[] = [];
     let target: string | URL = `${this.#path}/tags/list`;
     for (let page = 0; page < MAX_TAG_PAGES; page++) {
-      const response = await this.#session.request({
+      const request: SessionRequest = {
         purpose: `list the tags of ${this.name}`,
         method: 'GET',
         target,
@@ -343,9 +345,12 @@ class RegistryRepository implements Repository {
         scopes: this.#pull,
         expect: [200],
         signal: o.signal,
-      });
-      const next = await this.#nextPage(response);
-      tags.push(...(await this.#readTags(response)));
+      };
+      const { next, names } = await this.#session.receive(request, async (response) => ({
+        next: await this.#nextPage(response),
+        names: await this.#readTags(response),
+      }));
+      tags.push(...names);
       if (next === undefined) return tags;
       target = next;
     }

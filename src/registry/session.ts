@@ -103,10 +103,15 @@ export class RegistrySession {
    * @throws `registry.unauthorized`, `registry.request-failed`, `registry.not-a-registry`, `auth.file-invalid`
    */
   request(request: SessionRequest): Promise<HttpResponse> {
+    return this.receive(request, (response) => response);
+  }
+
+  /** As `request`, and reads the answer: one that breaks off on its way is asked for again. */
+  receive<T>(request: SessionRequest, read: (response: HttpResponse) => T | Promise<T>): Promise<T> {
     const signal = request.signal ?? this.#options.signal;
     const isReplayable = request.body === undefined || request.body instanceof Uint8Array;
     const policy = isReplayable && request.isRetried !== false ? this.retryPolicy : { retries: 0 };
-    return withRetry({ ...policy, signal }, () => this.#attempt({ ...request, signal }));
+    return withRetry({ ...policy, signal }, async () => read(await this.#attempt({ ...request, signal })));
   }
 
   /** The registry's base URL once it is known how to reach it. */

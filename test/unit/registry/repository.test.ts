@@ -103,6 +103,23 @@ describe('openRepository', () => {
     }
   });
 
+  it('F22 asks again for a manifest or a list of tags that broke off', async () => {
+    await using registry = await FakeRegistry.start();
+    const image = sampleImage();
+    registry.addManifest('team/app', 'x', image.raw);
+    let cuts = 0;
+    registry.intercept = (seen, response) => {
+      if (seen.path === '/v2/' || cuts++ % 3 === 2) return false;
+      response.writeHead(200, { 'content-type': MEDIA.ociManifest, 'content-length': 5000 });
+      response.write('{"name":', () => setTimeout(() => response.destroy(), 5));
+      return true;
+    };
+    await using repository = repositoryOf(registry);
+    assert.deepEqual(await repository.resolve('x'), image.descriptor);
+    assert.deepEqual(await repository.tags(), ['x']);
+    assert.equal(cuts, 6);
+  });
+
   it('F22 waits out 429 and 5xx, and gives up after the retries', async () => {
     await using registry = await FakeRegistry.start();
     registry.addManifest('team/app', 'x', sampleImage().manifest);
