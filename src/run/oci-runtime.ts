@@ -16,6 +16,7 @@ import type { Cancellable } from '../spec/target.ts';
 import { CleanupStack } from '../sys/dispose.ts';
 import { writeFile } from '../sys/file-write.ts';
 import { errnoOf, MS, mountCall } from '../sys/libc.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { unmount } from '../sys/mount.ts';
 import { TRUSTED_PATH } from '../sys/spawn.ts';
 import { currentNamespace, idMapCovers } from '../sys/user-namespace.ts';
@@ -24,6 +25,7 @@ import { prepareMountPoints } from './mount-points.ts';
 import { ProcessStreams } from './process-streams.ts';
 import { runtimeSpec } from './runtime-spec.ts';
 import { runtimeSeccomp } from './seccomp.ts';
+import { sweepCgroups } from './stale-cgroups.ts';
 
 /** Between the polite and the final signal when a run is cancelled. */
 const KILL_AFTER_MS = 2000;
@@ -61,12 +63,16 @@ export class RuntimeExecutor implements Executor {
     const bundle = mountBundle(directory, cleanup);
     const terminal = process.terminal && io.stdin === 'inherit' && globalThis.process.stdin.isTTY === true;
     const spec = terminal === process.terminal ? process : { ...process, terminal };
-    this.#writeBundle(bundle, directory, root, spec, cleanup);
+    const id = `slipway-${randomBytes(6).toString('hex')}`;
+    this.#writeBundle(bundle, { directory, root, process: spec, id }, cleanup);
     prepareMountPoints(root, spec, cleanup);
     const streams = cleanup.use(new ProcessStreams(io));
-    const container = new RuntimeContainer(this.runtime, this.#globalFlags(bundle, process), bundle);
+    const container = new RuntimeContainer(id, this.runtime, this.#globalFlags(bundle, process), bundle);
     cleanup.defer(() => container.delete());
-    return await container.run(streams, o.signal, this.#options.noPivot === true);
+    const ended = container.run(streams, o.signal, this.#options.noPivot === true);
+    // Beside the run: nobody waits for it.
+    if (this.isolation === 'oci') sweepOnce();
+    return await ended;
   }
 
   /** @throws `run.isolation-unavailable` for what this runtime cannot do with the rights there are */
@@ -111,15 +117,19 @@ export class RuntimeExecutor implements Executor {
     return cgroupManager === 'systemd' ? ['--systemd-cgroup'] : [];
   }
 
-  #cgroupsPath({ resources }: ProcessSpec): { readonly cgroupsPath?: string } {
+  #cgroupsPath({ resources }: ProcessSpec, id: string): { readonly cgroupsPath?: string } {
     const parent = resources?.cgroupParent;
     if (parent === undefined) return {};
-    const name = randomBytes(6).toString('hex');
-    if (this.#options.cgroupManager === 'systemd') return { cgroupsPath: `${parent}:slipway:${name}` };
-    return { cgroupsPath: join('/', parent, `slipway-${name}`) };
+    if (this.#options.cgroupManager === 'systemd') return { cgroupsPath: `${parent}:${id.replace('-', ':')}` };
+    return { cgroupsPath: join('/', parent, id) };
   }
 
-  #writeBundle(bundle: string, directory: string, root: string, process: ProcessSpec, cleanup: CleanupStack): void {
+  #writeBundle(
+    bundle: string,
+    of: { readonly directory: string; readonly root: string; readonly process: ProcessSpec; readonly id: string },
+    cleanup: CleanupStack,
+  ): void {
+    const { directory, root, process, id } = of;
     const rootless = this.isolation === 'rootless';
     const scratchFor = (index: number): string => join(directory, 'scratch', String(index));
     process.mounts.forEach((mount, index) => {
@@ -132,10 +142,19 @@ export class RuntimeExecutor implements Executor {
       cgroupNamespace: !rootless && existsSync('/proc/self/ns/cgroup'),
       seccomp: runtimeSeccomp(process),
       scratchFor,
-      ...this.#cgroupsPath(process),
+      ...this.#cgroupsPath(process, id),
     });
     writeFile(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
   }
+}
+
+let hasSwept = false;
+
+/** Once for each program: what is found does not change while it runs. */
+function sweepOnce(): void {
+  if (hasSwept) return;
+  hasSwept = true;
+  sweepCgroups();
 }
 
 function refuseCancelled(signal: AbortSignal | undefined): void {
@@ -165,7 +184,7 @@ function mountThrowaway(source: string, scratch: string, cleanup: CleanupStack):
   if (!stat.isDirectory()) {
     throw new BuilderError('run.start-failed', `a throwaway mount needs a directory: ${JSON.stringify(source)}`);
   }
-  for (const name of ['upper', 'work', 'merged']) mkdirSync(join(scratch, name), { recursive: true });
+  for (const name of ['upper', 'work', 'merged']) makeDirectories(join(scratch, name));
   chownSync(join(scratch, 'upper'), stat.uid, stat.gid);
   chmodSync(join(scratch, 'upper'), stat.mode & 0o7777);
   const escaped = source.replace(/[\\:,]/g, '\\$&');
@@ -195,11 +214,12 @@ class RuntimeContainer {
   readonly #runtime: string;
   readonly #flags: readonly string[];
   readonly #directory: string;
-  readonly #id = `slipway-${randomBytes(6).toString('hex')}`;
+  readonly #id: string;
   readonly #env = { PATH: TRUSTED_PATH, ...xdg() };
   #ended = false;
 
-  constructor(runtime: string, flags: readonly string[], directory: string) {
+  constructor(id: string, runtime: string, flags: readonly string[], directory: string) {
+    this.#id = id;
     this.#runtime = runtime;
     this.#flags = flags;
     this.#directory = directory;
