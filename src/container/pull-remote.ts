@@ -245,7 +245,21 @@ async function pullFromPlace(
     emit: engine.emit,
     signal: engine.signal,
   });
-  return recordPulled(engine, got!, names, undefined);
+  const before = engine.store.images.list();
+  const pulled = await recordPulled(engine, got!, names, undefined);
+  // Who writes the name on the command line knows it; what an archive calls its images is anybody's claim.
+  const { name } = splitLocation(location);
+  if (name === '' || name.startsWith('@')) tellMovedNames(engine, image, before, pulled.record);
+  return pulled;
+}
+
+function tellMovedNames(engine: Engine, image: string, before: readonly ImageRecord[], now: ImageRecord): void {
+  for (const name of now.names) {
+    const owner = before.find(({ id, names }) => id !== now.id && names.includes(name));
+    if (owner === undefined) continue;
+    const ids = `image ${now.id.slice(0, 12)} instead of ${owner.id.slice(0, 12)}`;
+    engine.emit({ type: 'warning', text: `${name} now means ${ids}: ${image} claims the name` });
+  }
 }
 
 /** The names of each image in a docker archive; nothing for other places. */

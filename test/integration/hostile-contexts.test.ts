@@ -223,15 +223,29 @@ RUN --mount=type=bind,from=one,source=/sel,target=/c,rw ls /c; touch /c/x
       });
 
       it('B70 an archive that claims another image’s name says which names it takes', () => {
-        const [from, archive] = [join(rig.folder, 'work/claims'), join(rig.folder, 'work', `claims-${++made}.tar`)];
-        rmSync(from, { recursive: true, force: true });
-        rig.run('tag', 'localhost/latest', 'docker.io/library/alpine:latest');
-        rig.run('push', '-q', 'localhost/latest', `docker-archive:${archive}:docker.io/library/alpine:latest`);
-        rig.run('rmi', 'docker.io/library/alpine:latest');
-        const before = rig.run('images', '-q', '--no-trunc', 'localhost/latest');
-        const pulled = rig.must(['pull', `docker-archive:${archive}`]);
-        assert.match(pulled.stdout + pulled.stderr, /alpine|[0-9a-f]{64}/);
-        assert.equal(rig.run('images', '-q', '--no-trunc', 'localhost/latest'), before);
+        const archive = join(rig.folder, 'work', `claims-${++made}.tar`);
+        const name = 'docker.io/library/alpine:latest';
+        const idOf = (image: string) => rig.run('images', '-q', '--no-trunc', image).replace(/^sha256:/, '');
+        rig.run('build', '-q', '-t', name, contextOf({ Dockerfile: 'FROM localhost/latest\nLABEL who=evil\n' }));
+        const evil = idOf(name);
+        rig.run('push', '-q', name, `docker-archive:${archive}:${name}`);
+        rig.run('rmi', name);
+        const quiet = rig.must(['pull', '-q', `docker-archive:${archive}`]);
+        assert.deepEqual([quiet.stdout.trim(), quiet.stderr], [evil, '']);
+        rig.run('rmi', name);
+
+        rig.run('tag', 'localhost/latest', name);
+        const before = idOf(name);
+        const pulled = rig.must(['pull', '-q', `docker-archive:${archive}`]);
+        assert.equal(idOf(name), evil);
+        const moved = `${name} now means image ${evil.slice(0, 12)} instead of ${before.slice(0, 12)}`;
+        assert.ok(pulled.stderr.includes(`${moved}: docker-archive:${archive} claims the name`), pulled.stderr);
+        assert.equal(idOf('localhost/latest'), before);
+
+        // Who names it knows what it takes.
+        rig.run('tag', 'localhost/latest', name);
+        assert.equal(rig.must(['pull', '-q', `docker-archive:${archive}:${name}`]).stderr, '');
+        rig.run('rmi', name);
       });
 
       it('X06 a step cannot write to what runs it', () => {
