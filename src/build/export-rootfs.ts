@@ -1,5 +1,5 @@
 /** The final root filesystem as a directory or a tar archive. */
-import { closeSync, constants, createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, createWriteStream, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Engine } from '../container/engine.ts';
@@ -7,6 +7,7 @@ import { cloneTree } from '../rootfs/clone-tree.ts';
 import { diffTrees } from '../rootfs/diff-tree.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import { AT_FDCWD, lstatatIfAny, openat, unlinkat } from '../sys/libc.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import type { NamedPredicate } from './attest-build.ts';
 import { type StatementFile, statementFiles, tarWithFiles } from './exported-statements.ts';
@@ -26,7 +27,7 @@ export async function exportDirectory(
 ): Promise<void> {
   await using view = await engine.snapshots.view(snapshot);
   const added = statementFiles(view.path, predicates, { signal: engine.signal });
-  mkdirSync(dest, { recursive: true });
+  makeDirectories(dest);
   using root = new RootDirectory(view.path);
   const from = root.openDirectory('.');
   const to = openat(AT_FDCWD, dest, constants.O_RDONLY | constants.O_DIRECTORY);

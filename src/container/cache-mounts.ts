@@ -14,6 +14,7 @@ import { writeAtomic } from '../store/atomic-file.ts';
 import type { CleanupStack } from '../sys/dispose.ts';
 import { FileLock } from '../sys/file-lock.ts';
 import { AT_FDCWD, errnoOf, openat } from '../sys/libc.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import type { Engine } from './engine.ts';
 import { giveTo } from './mount-owner.ts';
@@ -41,7 +42,7 @@ export async function holdCaches(
   cleanup: CleanupStack,
 ): Promise<readonly string[]> {
   const root = cacheRoot(engine);
-  if (mounts.length > 0) mkdirSync(root, { recursive: true, mode: 0o700 });
+  if (mounts.length > 0) makeDirectories(root, 0o700);
   const names = mounts.map((mount) => nameOf(mount, origin.namespace));
   const held = new Map<string, string>();
   for (const name of [...new Set(names)].sort()) {

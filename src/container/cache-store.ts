@@ -15,6 +15,7 @@ import { removeTree } from '../rootfs/remove-tree.ts';
 import type { Bytes } from '../spec/target.ts';
 import { readJsonFile } from '../store/atomic-file.ts';
 import { FileLock } from '../sys/file-lock.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { type CacheIdentity, cacheRoot, nameOf, noteUse } from './cache-mounts.ts';
 import type { Engine } from './engine.ts';
 
@@ -207,7 +208,7 @@ export async function importCacheMount(
   tar: Bytes,
 ): Promise<CacheSummary> {
   const root = cacheRoot(engine);
-  mkdirSync(root, { recursive: true, mode: 0o700 });
+  makeDirectories(root, 0o700);
   const identity: CacheIdentity = { namespace: o.namespace ?? '', id: o.id, from: undefined, source: '/' };
   const existing = listCaches(engine).filter(({ id, namespace }) => id === o.id && namespace === identity.namespace);
   const name = existing.length === 1 ? existing[0]!.name : nameOf(identity, identity.namespace);

@@ -4,10 +4,10 @@
  * @see containers-mounts.conf(5)
  */
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { RunMount } from '../spec/process-spec.ts';
+import { configDirectory } from '../sys/user-directories.ts';
 import type { Engine } from './engine.ts';
 
 /** The mounts, and the copies behind them until disposed. */
@@ -37,7 +37,7 @@ export function openDefaultMounts(engine: Engine): DefaultMounts {
 
 function fileFor({ defaultMountsFile, env, cwd, callerUid }: Engine): string | undefined {
   if (defaultMountsFile !== undefined) return resolve(cwd, defaultMountsFile);
-  const config = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
+  const config = configDirectory(env);
   const own = callerUid === 0 ? [] : [join(config, 'containers')];
   return [...own, '/etc/containers', '/usr/share/containers'].map((at) => join(at, 'mounts.conf')).find(existsSync);
 }

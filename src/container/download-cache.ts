@@ -6,22 +6,13 @@
  * @see RFC 9110, section 13
  */
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isBuilderError } from '../report/builder-error.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
 import { readJsonFile, writeAtomic } from '../store/atomic-file.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 
 /** What is remembered of a URL. */
 export interface KeptDownload {
@@ -74,8 +65,8 @@ export class DownloadCache {
     const identity = JSON.stringify([digest, name, lastModified?.seconds ?? null]);
     const folder = createHash('sha256').update(identity).digest('hex');
     const place = this.folderOf({ folder });
-    mkdirSync(this.#records, { recursive: true, mode: 0o700 });
-    mkdirSync(this.#files, { recursive: true, mode: 0o700 });
+    makeDirectories(this.#records, 0o700);
+    makeDirectories(this.#files, 0o700);
     if (!existsSync(join(place, name))) {
       flush(join(directory, name));
       rmSync(place, { recursive: true, force: true });

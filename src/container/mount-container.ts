@@ -1,7 +1,8 @@
 /** Showing a working container's root filesystem: for one verb, or until `umount`. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MountedRootfs } from '../rootfs/snapshotter.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { listMounts, unmount } from '../sys/mount.ts';
 import { editContainer, requireContainer } from './container-store.ts';
 import type { Engine } from './engine.ts';
@@ -29,7 +30,7 @@ export async function openRootfs(engine: Engine, container: WorkingContainer): P
 function lastingPlace(engine: Engine, container: WorkingContainer): string | undefined {
   if (engine.snapshots.driver === 'vfs') return undefined;
   const path = join(engine.store.paths.mounts, container.id, 'merged');
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeDirectories(path, 0o700);
   return path;
 }
 

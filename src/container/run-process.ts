@@ -192,6 +192,7 @@ export async function prepareRuns(engine: Engine, defaults: RunDefaults): Promis
       runtime: defaults.runtime,
       ...(defaults.runtimePaths === undefined ? {} : { runtimePaths: defaults.runtimePaths }),
       env: engine.env,
+      temporary: engine.store.scratch.path,
     });
     if (executor.isolation === 'chroot') warmLaunchPad();
   } catch {

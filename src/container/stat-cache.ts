@@ -6,10 +6,11 @@
  * The file is an array of fixed records that is searched as it lies: 50,000 of them load in milliseconds.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContentMemory, KnownContent } from '../rootfs/copy-tree.ts';
 import type { FileStat } from '../sys/libc.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { isSettled, STAT_KEY_WORDS, writeStatKey } from './stat-key.ts';
 
 const FILE_NAME = 'stat-cache-v1';
@@ -108,7 +109,7 @@ export class StatCache implements ContentMemory {
     header.writeUInt32LE(kept.length / WORDS, HEADER_BYTES - 4);
     const partial = `${this.#path}.${randomBytes(6).toString('hex')}`;
     try {
-      mkdirSync(join(this.#path, '..'), { recursive: true, mode: 0o700 });
+      makeDirectories(join(this.#path, '..'), 0o700);
       writeFileSync(partial, Buffer.concat([header, Buffer.from(kept.buffer, kept.byteOffset, kept.byteLength)]), {
         mode: 0o600,
         flag: 'wx',

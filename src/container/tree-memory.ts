@@ -2,11 +2,12 @@
  * Content digests of whole trees by their fingerprint: what a build context that nobody touched is found by, without
  * asking for each of its files. A small file, the latest used first; losing it costs time and nothing else.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import { writeAtomic } from '../store/atomic-file.ts';
 import { errnoOf } from '../sys/libc.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 
 export interface KnownTree {
   readonly digest: Digest;
@@ -49,7 +50,7 @@ export class TreeMemory {
     if (!this.#isChanged) return;
     const trees = [...this.#trees].slice(-MOST_TREES).reverse();
     try {
-      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+      makeDirectories(dirname(this.#path), 0o700);
       writeAtomic(this.#path, JSON.stringify(Object.fromEntries(trees)), { durable: false });
     } catch (error) {
       // What cannot be remembered is looked at again next time; no build fails for it.

@@ -1,8 +1,9 @@
 /** Credential files: `{"auths": {key: {auth, identitytoken}}, "credHelpers": {}, "credsStore": ""}` and the flat old form. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { open, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 
 export interface AuthEntry {
   /** base64 of `user:password` */
@@ -113,7 +114,7 @@ export async function updateAuthFile(
   const document = (await readDocument(path)) ?? {};
   const auths = edit(mapAt(document, 'auths', path));
   const text = `${JSON.stringify({ ...document, auths }, undefined, '\t')}\n`;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  makeDirectories(dirname(path), 0o700);
   // A link to the real file (dotfiles kept elsewhere) stays a link.
   const target = await realpath(path).catch(() => path);
   const beside = `${target}.${randomBytes(6).toString('hex')}`;

@@ -3,10 +3,10 @@
  * serves every tool.
  * @see containers-auth.json(5), docker-login(1)
  */
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import { callerUid } from '../sys/host.ts';
+import { configDirectory, homeDirectory, runtimeDirectory } from '../sys/user-directories.ts';
 import { type AuthEntry, type AuthFile, readAuthFile, updateAuthFile } from './auth-file.ts';
 import type { Credentials } from './credential.ts';
 import { askHelper, eraseFromHelper, listHelper, storeInHelper } from './credential-helper.ts';
@@ -46,12 +46,12 @@ interface Candidate {
 /** Files to look in, in order. */
 function candidateFiles(o: CredentialOptions): readonly Candidate[] {
   const env = o.env ?? process.env;
-  const home = env['HOME'] || homedir();
+  const home = homeDirectory(env);
   if (o.compatAuthFile !== undefined) return [{ path: o.compatAuthFile, isRequired: true }];
   if (o.authfile !== undefined) return [{ path: o.authfile, isRequired: true }];
   if (env['REGISTRY_AUTH_FILE']) return [{ path: env['REGISTRY_AUTH_FILE'], isRequired: true }];
   if (env['DOCKER_CONFIG']) return [{ path: join(env['DOCKER_CONFIG'], 'config.json'), isRequired: false }];
-  const config = env['XDG_CONFIG_HOME'] || join(home, '.config');
+  const config = configDirectory(env);
   return [
     runtimeAuthFile(env, o.uid),
     join(config, 'containers/auth.json'),
@@ -61,8 +61,8 @@ function candidateFiles(o: CredentialOptions): readonly Candidate[] {
 }
 
 function runtimeAuthFile(env: Environment, uid = callerUid(env)): string {
-  if (env['XDG_RUNTIME_DIR']) return join(env['XDG_RUNTIME_DIR'], 'containers/auth.json');
-  return `/run/containers/${uid}/auth.json`;
+  const runtime = runtimeDirectory(env);
+  return runtime === undefined ? `/run/containers/${uid}/auth.json` : join(runtime, 'containers/auth.json');
 }
 
 /** The file `login` writes to. */

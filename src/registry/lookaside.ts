@@ -5,13 +5,13 @@
  */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import { type Digest, hexOf } from '../spec/digest.ts';
 import { type ImageSignature, MAX_SIGNATURE_BYTES, parseSignatureFile } from '../spec/image-signature.ts';
 import type { QualifiedReference } from '../spec/reference.ts';
 import { callerUid } from '../sys/host.ts';
+import { homeDirectory } from '../sys/user-directories.ts';
 import type { AgentPool } from './agent-pool.ts';
 import { readBounded } from './bounded-body.ts';
 import { DEFAULT_TIMEOUTS, exchange } from './http-client.ts';
@@ -47,7 +47,7 @@ export function lookasideBase(
 ): URL {
   const own =
     callerUid(env) !== 0
-      ? join(env['HOME'] || homedir(), '.local/share/containers/sigstore')
+      ? join(homeDirectory(env), '.local/share/containers/sigstore')
       : '/var/lib/containers/sigstore';
   const text = lookasideOf(stores, reference, access) ?? `file://${encodeURI(own)}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;

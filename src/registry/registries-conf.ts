@@ -4,12 +4,12 @@
  * @see containers-registries.conf(5), containers-registries.conf.d(5)
  */
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import { readToml, type TomlTable } from '../spec/toml-table.ts';
 import { findConfigFiles } from '../sys/config-files.ts';
 import { callerUid } from '../sys/host.ts';
+import { cacheDirectory } from '../sys/user-directories.ts';
 import type { Environment } from './proxy.ts';
 import { type RegistrySources, readRegistrySources } from './registry-sources.ts';
 
@@ -104,7 +104,7 @@ export function loadRegistriesConf(o: RegistriesConfOptions = {}): RegistriesCon
 
 /** Where the tools of the containers family keep the short names that were chosen when they asked. */
 export function aliasFileOf(env: Environment, uid: number): string {
-  const cache = uid === 0 ? '/var/cache' : env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache');
+  const cache = uid === 0 ? '/var/cache' : cacheDirectory(env);
   return join(cache, 'containers/short-name-aliases.conf');
 }
 

@@ -4,11 +4,11 @@
  * @see containers-registries.d(5)
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { QualifiedReference } from '../spec/reference.ts';
 import { referenceScopes } from '../spec/reference-scopes.ts';
+import { configDirectory } from '../sys/user-directories.ts';
 import type { Environment } from './proxy.ts';
 
 /** What one section says; absent members leave it to a wider scope. */
@@ -31,7 +31,7 @@ export interface SignatureStoreOptions {
 
 /** Reads the configuration of this user, or where there is none that of the machine. @throws `trust.invalid` */
 export async function loadSignatureStores({ env = process.env, dir }: SignatureStoreOptions): Promise<SignatureStores> {
-  const config = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
+  const config = configDirectory(env);
   const own = join(config, 'containers/registries.d');
   const directory = dir ?? (existsSync(own) ? own : '/etc/containers/registries.d');
   const files = yamlFilesIn(directory);

@@ -4,9 +4,9 @@
  * @see containers-certs.d(5)
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
+import { configDirectory } from '../sys/user-directories.ts';
 import type { Environment } from './proxy.ts';
 
 export interface TlsFiles {
@@ -17,9 +17,8 @@ export interface TlsFiles {
 
 /** Directories for `host`, nearest first; the first that exists is used alone. */
 function candidates(host: string, env: Environment): string[] {
-  const home = env['HOME'] ?? homedir();
   return [
-    join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'containers/certs.d', host),
+    join(configDirectory(env), 'containers/certs.d', host),
     join('/etc/containers/certs.d', host),
     join('/usr/share/containers/certs.d', host),
     join('/etc/docker/certs.d', host),

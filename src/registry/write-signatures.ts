@@ -1,11 +1,12 @@
 /** Signatures of an image of a registry, put where registries.d says that they are kept. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Digest } from '../spec/digest.ts';
 import { formatSignatureFile, type ImageSignature, type SigstoreSignature } from '../spec/image-signature.ts';
 import { formatReference, type QualifiedReference } from '../spec/reference.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { type LookasideOptions, lookasideBase, pathOfUrl, signatureUrl } from './lookaside.ts';
 import { loadSignatureStores, usesAttachments } from './registries-d.ts';
 import { redactUrl } from './registry-error.ts';
@@ -80,7 +81,7 @@ export async function writeNumbered(
 async function writeSignature(signature: ImageSignature, path: string): Promise<void> {
   const beside = join(dirname(path), `.new-${randomBytes(8).toString('hex')}`);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeDirectories(dirname(path));
     await writeFile(beside, formatSignatureFile(signature), { flag: 'wx', mode: 0o644 });
     await rename(beside, path);
   } catch (cause) {

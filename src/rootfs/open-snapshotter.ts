@@ -1,5 +1,5 @@
 /** The storage drivers by name. */
-import { mkdirSync } from 'node:fs';
+import { makeDirectories } from '../sys/make-directories.ts';
 import type { MountOptions } from './mount-options.ts';
 import { OverlaySnapshotter } from './overlay.ts';
 import { overlaySupported } from './overlay-mount.ts';
@@ -17,7 +17,7 @@ export async function openSnapshotter(
   root: string,
   o: { readonly mountOptions?: MountOptions | undefined } = {},
 ): Promise<Snapshotter> {
-  mkdirSync(root, { recursive: true, mode: 0o700 });
+  makeDirectories(root, 0o700);
   const { mountOptions } = o;
   return driver === 'overlay' ? new OverlaySnapshotter({ root, mountOptions }) : new VfsSnapshotter({ root });
 }
@@ -27,7 +27,7 @@ export async function openSnapshotter(
  * Costs one mount and unmount.
  */
 export function chooseDriver(root: string): { readonly driver: Snapshotter['driver']; readonly reason?: string } {
-  mkdirSync(root, { recursive: true, mode: 0o700 });
+  makeDirectories(root, 0o700);
   const reason = overlaySupported(root);
   return reason === undefined ? { driver: 'overlay' } : { driver: 'vfs', reason };
 }

@@ -4,7 +4,7 @@
  * @see Documentation/filesystems/overlayfs.rst in the kernel's sources
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFile } from '../sys/file-write.ts';
 import {
@@ -20,6 +20,7 @@ import {
   S_IFMT,
   unlinkat,
 } from '../sys/libc.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { unmount } from '../sys/mount.ts';
 import { type MountOptions, NO_MOUNT_OPTIONS } from './mount-options.ts';
 import { removeTree } from './remove-tree.ts';
@@ -120,7 +121,7 @@ export function overlaySupported(root: string): string | undefined {
   const target = join(base, 'm');
   let isMounted = false;
   try {
-    for (const name of ['', 'a', 'b', 'u', 'w', 'm']) mkdirSync(join(base, name), { recursive: true, mode: 0o700 });
+    for (const name of ['', 'a', 'b', 'u', 'w', 'm']) makeDirectories(join(base, name), 0o700);
     writeFile(join(base, 'a', 'file'), '');
     mountOverlay({ base, lowers: ['b', 'a'], writable: { upper: 'u', work: 'w' }, target });
     isMounted = true;

@@ -2,11 +2,12 @@
  * Snapshots as stacks of directories that overlayfs shows as one. Preparing costs a mkdir, sealing a rename, and the
  * difference is what lies in the upper directory.
  */
-import { closeSync, mkdirSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { relative } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Cancellable } from '../spec/target.ts';
 import { AT_FDCWD, openat } from '../sys/libc.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { bindMount, restrictMount, unmount } from '../sys/mount.ts';
 import { cloneDirectoryAttributes, cloneTree } from './clone-tree.ts';
 import { type MountOptions, NO_MOUNT_OPTIONS } from './mount-options.ts';
@@ -125,7 +126,7 @@ export class OverlaySnapshotter extends StoredSnapshots implements Snapshotter {
 /** A mount that outlives its process: nobody's lock says it is in use, so nothing of it lies where sweeps look. */
 function lastingPlace(at: string): MountPlace {
   const work = `${at}.work`;
-  mkdirSync(work, { recursive: true, mode: 0o700 });
+  makeDirectories(work, 0o700);
   return { merged: at, work, [Symbol.dispose]: () => removeTree(work) };
 }
 

@@ -35,6 +35,7 @@ import { digestOf, hexOf } from '../spec/digest.ts';
 import { FileLock } from '../sys/file-lock.ts';
 import { writeFile } from '../sys/file-write.ts';
 import { AT_FDCWD, errnoOf, exchange, lutimensat, syncfs } from '../sys/libc.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { unmount } from '../sys/mount.ts';
 import { removeTree } from './remove-tree.ts';
 import type { SnapshotId } from './snapshotter.ts';
@@ -100,7 +101,7 @@ export class SnapshotDirectory {
     this.links = join(root, 'l');
     this.empty = join(root, 'empty');
     for (const path of [this.#active, this.#sealed, this.#temporary, this.#mounts, this.links]) {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+      makeDirectories(path, 0o700);
     }
     if (!existsSync(this.empty)) makeRootDirectory(this.empty);
     this.#sweep();

@@ -9,7 +9,6 @@ import {
   accessSync,
   constants,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
@@ -22,6 +21,8 @@ import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Isolation, ProcessSpec, RunMount } from '../spec/process-spec.ts';
 import { findProgram } from '../sys/host.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
+import { cacheDirectory } from '../sys/user-directories.ts';
 import { currentNamespace, mayMount } from '../sys/user-namespace.ts';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
 import { ChrootExecutor } from './chroot.ts';
@@ -189,8 +190,7 @@ function probeKey(isolation: string, path: string, flags: readonly string[]): st
 
 /** In the user's cache: nobody else may tell us what works. */
 function cachePath(): string {
-  const base = process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '/root', '.cache');
-  return join(base, 'slipway', 'isolation.json');
+  return join(cacheDirectory(process.env), 'slipway', 'isolation.json');
 }
 
 function readCache(): Readonly<Record<string, string>> {
@@ -210,7 +210,7 @@ function readCache(): Readonly<Record<string, string>> {
 function writeCache(cache: Readonly<Record<string, string>>): void {
   const path = cachePath();
   try {
-    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+    makeDirectories(join(path, '..'), 0o700);
     const fresh = `${path}.${process.pid}`;
     writeFileSync(fresh, JSON.stringify(cache), { mode: 0o600 });
     renameSync(fresh, path);

@@ -3,11 +3,12 @@
  * costs a less exact sentence and nothing else. Compressed beside the work; digests of files are shortened, since
  * nothing is ever trusted because of them.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, gunzipSync, gzip } from 'node:zlib';
 import { type Digest, digestFromHex, hexOf } from '../spec/digest.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { writeAtomic } from './atomic-file.ts';
 
 const NAME = /^([0-9a-f]{64})\.gz$/;
@@ -37,7 +38,7 @@ export class ContentLists {
     const path = this.#pathOf(digest);
     const text = Buffer.from(this.short(records), 'latin1');
     const bytes = await promisify(gzip)(text, { level: constants.Z_BEST_SPEED });
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    makeDirectories(this.#folder, 0o700);
     writeAtomic(path, bytes, { durable: false });
   }
 

@@ -2,9 +2,10 @@
  * A private temporary directory for each process, on the store's own file system so that rename works. Each holds a
  * kernel lock on a file inside: a directory whose lock is free belongs to nobody alive and is swept.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileLock } from '../sys/file-lock.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 
 const LOCK = 'lock';
 /** A directory without a lock file this young may belong to a process between mkdir and lock. */
@@ -40,7 +41,7 @@ export class Scratch implements Disposable {
 
 /** Removes what dead processes left; gives the number of directories swept. */
 export function sweepScratch(parent: string): number {
-  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  makeDirectories(parent, 0o700);
   let swept = 0;
   for (const name of readdirSync(parent)) {
     const path = join(parent, name);

@@ -4,11 +4,11 @@
  * @see containers-storage.conf(5)
  */
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import { readToml, type TomlTable } from '../spec/toml-table.ts';
 import { findConfigFiles } from '../sys/config-files.ts';
+import { configDirectory, homeDirectory } from '../sys/user-directories.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -30,7 +30,7 @@ const DRIVERS = ['overlay', 'overlay2', 'vfs', 'btrfs', 'zfs', 'aufs', 'devicema
 
 /** Reads the files of this machine and user. @throws `usage.invalid` naming file, line and key */
 export function loadStorageConf(env: Environment, uid: number): StorageConf {
-  const config = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
+  const config = configDirectory(env);
   let conf: StorageConf = {};
   for (const path of findConfigFiles('storage.conf', { env, uid })) {
     const isOwn = uid === 0 || path.startsWith(`${config}/`) || path === env['CONTAINERS_STORAGE_CONF'];
@@ -101,7 +101,7 @@ function truth(t: TomlTable, key: string): string | undefined {
 function place(t: TomlTable, key: string, o: { readonly env: Environment; readonly uid: number }): string | undefined {
   const text = t.string(key);
   if (text === undefined || text === '') return undefined;
-  const home = o.env['HOME'] || homedir();
+  const home = homeDirectory(o.env);
   const values: Readonly<Record<string, string>> = { HOME: home, UID: String(o.uid), USER: o.env['USER'] ?? '' };
   const path = text.replace(/\$\{?(\w+)\}?/g, (whole, name: string) => values[name] ?? o.env[name] ?? whole);
   if (!path.startsWith('/')) return t.fail(key, 'expected an absolute path');

@@ -28,6 +28,7 @@
  */
 import { join } from 'node:path';
 import { digestOf, hexOf } from '../spec/digest.ts';
+import { dataDirectory, runtimeDirectory, temporaryDirectory } from '../sys/user-directories.ts';
 
 export const STORE_FORMAT = 'v1';
 
@@ -96,8 +97,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function defaultStoreRoots(env: Environment, uid: number): { readonly root: string; readonly runroot: string } {
   if (uid === 0) return { root: '/var/lib/slipway/storage', runroot: '/run/slipway' };
-  const data = env['XDG_DATA_HOME'] || join(env['HOME'] || '/', '.local', 'share');
-  const runtime = env['XDG_RUNTIME_DIR'] || join(env['TMPDIR'] || '/tmp', `slipway-run-${uid}`);
+  const data = dataDirectory(env);
+  const runtime = runtimeDirectory(env) ?? join(temporaryDirectory(env) ?? '/tmp', `slipway-run-${uid}`);
   return { root: join(data, 'slipway', 'storage'), runroot: join(runtime, 'slipway') };
 }
 

@@ -3,11 +3,12 @@
  * with the run root. Each is a link to a directory of container records, so that removing content can ask all of them.
  * One whose directory has vanished is no user any more, and what its containers wrote may go.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import { digestOf, hexOf } from '../spec/digest.ts';
 import { errnoOf } from '../sys/libc.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { syncDirectory } from './atomic-file.ts';
 import type { StorePaths } from './store-paths.ts';
 
@@ -38,7 +39,7 @@ export class StoreUsers {
     if (this.#own === this.#plain) return;
     const kind = this.#isTransient ? TRANSIENT : LASTING;
     const link = join(this.#folder, `${kind}${hexOf(digestOf(this.#own)).slice(0, 32)}`);
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    makeDirectories(this.#folder, 0o700);
     try {
       symlinkSync(this.#own, link);
     } catch (error) {

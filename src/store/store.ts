@@ -5,10 +5,11 @@
  * exclusive without waiting, and leaves the work to the next one when somebody else is busy. So nothing that a running
  * build is about to name can vanish, and nobody waits for a builder.
  */
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import { FileLock } from '../sys/file-lock.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { ContentLists } from './content-lists.ts';
 import { ContentStore } from './content-store.ts';
 import { ImageTable } from './image-table.ts';
@@ -105,7 +106,7 @@ export class Store<ContainerRecord, StepResult> implements Disposable {
 export async function openStore<C, S>(places: StorePlaces): Promise<Store<C, S>> {
   const paths = storePaths(settled(places));
   // Making the deepest ones makes the others.
-  makeDirectories(paths, [
+  makePlaces(paths, [
     paths.blobs,
     paths.layers,
     paths.chains,
@@ -118,7 +119,7 @@ export async function openStore<C, S>(places: StorePlaces): Promise<Store<C, S>>
   const use = await FileLock.acquire(join(paths.locks, 'use'), 'shared');
   const users = new StoreUsers(paths);
   const hasLost = users.hasLostTransient();
-  makeDirectories(paths, [paths.containers, paths.containerLocks]);
+  makePlaces(paths, [paths.containers, paths.containerLocks]);
   users.register();
   sweepScratch(paths.tmp);
   return new Store<C, S>(paths, use, { all: users, hasLost });
@@ -127,11 +128,7 @@ export async function openStore<C, S>(places: StorePlaces): Promise<Store<C, S>>
 /** Containers are found by what names their store, so one place has to have one name. */
 function settled(places: StorePlaces): StorePlaces {
   if (places.imageStore === undefined && places.isTransient !== true) return places;
-  makeDirectories(places, [
-    places.root,
-    places.runroot,
-    ...(places.imageStore === undefined ? [] : [places.imageStore]),
-  ]);
+  makePlaces(places, [places.root, places.runroot, ...(places.imageStore === undefined ? [] : [places.imageStore])]);
   const root = realpathSync(places.root);
   if (places.isTransient === true) requireOwn(places.runroot);
   if (places.imageStore === undefined) return { ...places, root };
@@ -157,9 +154,9 @@ function requireOwn(runroot: string): void {
 }
 
 /** Each is private, for layers hold setuid programs. */
-function makeDirectories(places: StorePlaces, directories: readonly string[]): void {
+function makePlaces(places: StorePlaces, directories: readonly string[]): void {
   try {
-    for (const path of directories) mkdirSync(path, { recursive: true, mode: 0o700 });
+    for (const path of directories) makeDirectories(path, 0o700);
   } catch (cause) {
     const { imageStore } = places;
     const where = imageStore === undefined ? '' : ` with images in ${imageStore}`;

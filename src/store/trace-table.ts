@@ -1,8 +1,9 @@
 /** What the last build of each Dockerfile and context went through: a file each, named by a digest of the two. */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Digest, hexOf } from '../spec/digest.ts';
 import { errnoOf } from '../sys/libc.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { readJsonFile, writeAtomic } from './atomic-file.ts';
 
 const NAME = /^[0-9a-f]{64}\.json$/;
@@ -38,7 +39,7 @@ export class TraceTable<Trace extends { readonly version: number }> {
   /** Where it cannot be written, as on a full disk, there is no trace: no build fails for that. */
   put(id: Digest, trace: Trace): void {
     try {
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      makeDirectories(this.#folder, 0o700);
       writeAtomic(this.#pathOf(id), JSON.stringify(trace), { durable: false });
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;

@@ -5,8 +5,8 @@
  * @see containers.conf(5), containers-registries.conf(5)
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { configDirectory } from './user-directories.ts';
 
 export interface ConfigSearch {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -35,7 +35,7 @@ const SYSTEM = ['/etc/containers', '/usr/share/containers'];
 export function findConfigFiles(name: keyof typeof VARIABLES, o: ConfigSearch): readonly string[] {
   const { env } = o;
   const variable = VARIABLES[name];
-  const config = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
+  const config = configDirectory(env);
   const { system = SYSTEM } = o;
   const named = o.path ?? env[variable] ?? '';
   const main =

@@ -1,8 +1,8 @@
 /** Finds the policy that holds for this user on this machine. The first file found counts whole. */
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
+import { configDirectory } from '../sys/user-directories.ts';
 import { parsePolicy } from './parse-policy.ts';
 import type { Policy } from './policy.ts';
 
@@ -26,7 +26,7 @@ export function policyPaths(
   env: Readonly<Record<string, string | undefined>>,
   systemFolders: readonly string[] = SYSTEM_FOLDERS,
 ): readonly string[] {
-  const config = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
+  const config = configDirectory(env);
   return [config, ...systemFolders].map((place) => join(place, 'containers/policy.json'));
 }
 

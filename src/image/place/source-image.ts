@@ -3,7 +3,7 @@
  * `source` commands make them.
  */
 import { createReadStream, lstatSync } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { gzip } from '../../archive/gzip.ts';
 import { END_OF_ARCHIVE, encodeEntry, padding } from '../../archive/tar-writer.ts';
@@ -16,6 +16,7 @@ import { MEDIA } from '../../spec/media-type.ts';
 import { parseReference } from '../../spec/reference.ts';
 import { MAX_DOCUMENT_BYTES, parseManifest } from '../../spec/schema.ts';
 import type { Bytes, Cancellable, ReadTarget } from '../../spec/target.ts';
+import { makeDirectories } from '../../sys/make-directories.ts';
 import { readDocument } from '../copy-side.ts';
 import { writeWhole } from '../transport/blob-directory.ts';
 import { OciLayout } from '../transport/oci-layout.ts';
@@ -120,7 +121,7 @@ async function writeManifest(
   const manifest = { mediaType: MEDIA.ociManifest, digest: digestOf(bytes), size: bytes.length };
   await layout.push(manifest, once(bytes));
   const index = { schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests: [manifest] };
-  await mkdir(path, { recursive: true });
+  makeDirectories(path);
   await writeWhole(join(path, 'index.json'), JSON.stringify(index));
   return manifest;
 }

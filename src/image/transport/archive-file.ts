@@ -1,7 +1,7 @@
 /** Tar files that hold an image: taken apart into a private directory, and put together from one. */
 import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -13,6 +13,7 @@ import { BuilderError } from '../../report/builder-error.ts';
 import type { Digest } from '../../spec/digest.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
 import { namingFile } from '../../sys/file-write.ts';
+import { makeDirectories } from '../../sys/make-directories.ts';
 import { writeWhole } from './blob-directory.ts';
 
 const READ_CHUNK = 1 << 20;
@@ -87,7 +88,7 @@ export async function packArchive(directory: string, file: string): Promise<void
     await pipeline(await archiveOf(directory), createWriteStream(file, { flags: 'a' }));
     return;
   }
-  await mkdir(dirname(file), { recursive: true });
+  makeDirectories(dirname(file));
   const beside = join(dirname(file), `.new-${randomBytes(8).toString('hex')}`);
   try {
     await pipeline(

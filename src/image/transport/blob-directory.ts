@@ -1,7 +1,7 @@
 /** Blobs as files named by their digest: visible only when whole and verified. */
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hashing, verified } from '../../archive/verify.ts';
 import { BuilderError } from '../../report/builder-error.ts';
@@ -9,6 +9,7 @@ import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
 import { namingFile } from '../../sys/file-write.ts';
+import { makeDirectories } from '../../sys/make-directories.ts';
 
 const READ_CHUNK = 1 << 20;
 
@@ -54,7 +55,7 @@ export class BlobDirectory {
     const path = join(this.#root, `.new-${randomBytes(8).toString('hex')}`);
     await writeWhole(path, hashed, { ...o, isDurable: this.#isDurable });
     const final = this.pathOf(known!.digest);
-    await mkdir(dirname(final), { recursive: true });
+    makeDirectories(dirname(final));
     await rename(path, final);
     return known!;
   }
@@ -77,7 +78,7 @@ export async function writeWhole(
   content: Bytes | Uint8Array | string,
   o: Cancellable & { readonly isDurable?: boolean } = {},
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  makeDirectories(dirname(path));
   const beside = join(dirname(path), `.new-${randomBytes(8).toString('hex')}`);
   try {
     const file = await open(beside, 'wx', 0o644);

@@ -1,5 +1,5 @@
 /** `dir:PATH`: one image as plain files, `manifest.json` beside blobs named by their hex digest. For looking at images. */
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readNumbered, readSignatureFile } from '../../registry/lookaside.ts';
 import { writeNumbered } from '../../registry/write-signatures.ts';
@@ -10,6 +10,7 @@ import type { ImageSignature } from '../../spec/image-signature.ts';
 import { isIndex, isManifest } from '../../spec/media-type.ts';
 import { MAX_DOCUMENT_BYTES, parseManifest } from '../../spec/schema.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
+import { makeDirectories } from '../../sys/make-directories.ts';
 import type { HoldsSignatures } from '../admission.ts';
 import type { KeepsSignatures } from '../image-signer.ts';
 import { BlobDirectory, openFile, writeWhole } from './blob-directory.ts';
@@ -32,7 +33,7 @@ export const directoryTransport: Omit<Transport, 'open'> & {
 
 /** A directory with other things in it is not taken over. */
 async function prepare(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
+  makeDirectories(path);
   const names = await readdir(path);
   if (names.length > 0 && !names.includes('version')) {
     throw new BuilderError('transport.unsupported', `cannot write an image into ${path}: the directory is not empty`);

@@ -4,12 +4,12 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, RequestOptions } from 'node:http';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { BuilderError } from '../../report/builder-error.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
+import { homeDirectory, runtimeDirectory } from '../../sys/user-directories.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -55,12 +55,13 @@ function daemonAddress(o: DaemonOptions): Address {
 
 /** A daemon of the user's own listens in the runtime directory. */
 function defaultHost(env: Environment): string {
-  const own = env['XDG_RUNTIME_DIR'] && join(env['XDG_RUNTIME_DIR'], 'docker.sock');
-  return `unix://${!existsSync(SYSTEM_SOCKET) && own && existsSync(own) ? own : SYSTEM_SOCKET}`;
+  const runtime = runtimeDirectory(env);
+  const own = runtime === undefined ? SYSTEM_SOCKET : join(runtime, 'docker.sock');
+  return `unix://${!existsSync(SYSTEM_SOCKET) && existsSync(own) ? own : SYSTEM_SOCKET}`;
 }
 
 function tlsFiles(o: DaemonOptions): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
-  const directory = o.certDir ?? (o.env['DOCKER_CERT_PATH'] || join(o.env['HOME'] ?? homedir(), '.docker'));
+  const directory = o.certDir ?? (o.env['DOCKER_CERT_PATH'] || join(homeDirectory(o.env), '.docker'));
   const read = (name: string): Buffer | undefined => {
     const path = join(directory, name);
     return existsSync(path) ? readFileSync(path) : undefined;

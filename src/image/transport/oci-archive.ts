@@ -1,9 +1,10 @@
 /** `oci-archive:FILE[:name]`: a tar of an OCI image layout. */
-import { mkdir, rename, stat } from 'node:fs/promises';
+import { rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
 import { CleanupStack } from '../../sys/dispose.ts';
+import { makeDirectories } from '../../sys/make-directories.ts';
 import { packArchive, readArchiveFile, unpackArchive } from './archive-file.ts';
 import type { BlobDirectory } from './blob-directory.ts';
 import { OciLayout, refusePosition } from './oci-layout.ts';
@@ -41,7 +42,7 @@ export class OciArchive implements OpenTarget {
     await using stack = new CleanupStack();
     const { path } = stack.use(await makePrivateDirectory());
     const layout = join(path, 'layout');
-    await mkdir(join(layout, 'blobs/sha256'), { recursive: true });
+    makeDirectories(join(layout, 'blobs/sha256'));
     for (const [member, { path: from }] of await unpackArchive(await readArchiveFile(file), file, path, o)) {
       if (MEMBER.test(member)) await rename(from, join(layout, member));
     }

@@ -2,7 +2,7 @@
  * `oci:DIR[:name]`: an OCI image layout.
  * @see OCI image-spec 1.1, image-layout.md
  */
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuilderError } from '../../report/builder-error.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
@@ -11,6 +11,7 @@ import type { ImageIndex } from '../../spec/manifest.ts';
 import { MEDIA } from '../../spec/media-type.ts';
 import { MAX_DOCUMENT_BYTES, parseManifest } from '../../spec/schema.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
+import { makeDirectories } from '../../sys/make-directories.ts';
 import { BlobDirectory, writeWhole } from './blob-directory.ts';
 import { type OpenTarget, splitLocation, type Transport } from './transport.ts';
 
@@ -51,7 +52,7 @@ export class OciLayout implements OpenTarget {
   static async create(root: string, name: string, o: { readonly isDurable?: boolean } = {}): Promise<OciLayout> {
     refusePosition(root, name);
     const layout = new OciLayout(root, name, o);
-    await mkdir(join(root, 'blobs/sha256'), { recursive: true });
+    makeDirectories(join(root, 'blobs/sha256'));
     if ((await stat(join(root, 'oci-layout')).catch(() => undefined)) === undefined) {
       await writeWhole(join(root, 'oci-layout'), LAYOUT);
     } else await layout.#checkVersion();
