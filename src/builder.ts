@@ -207,6 +207,10 @@ export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
     defaultMountsFile: o.defaultMountsFile,
   });
   if (engine.store.hasLostContainers) await (await import('./container/garbage.ts')).sweepLostContainers(engine);
+  const { lenders } = engine.storage;
+  if (lenders.length > 0 || existsSync(engine.store.paths.borrowed)) {
+    await (await import('./container/borrow-images.ts')).borrowImages(engine, lenders);
+  }
   return tellingFirst(builderOn(engine));
 }
 

@@ -38,8 +38,10 @@ export interface Engine extends AsyncDisposable {
 }
 
 /** Options of the storage driver: as they were given, and those the verbs ask for. */
-export interface EngineStorage extends Pick<StorageOptions, 'ignoreChownErrors'> {
+export interface EngineStorage extends Pick<StorageOptions, 'ignoreChownErrors' | 'lenders'> {
   readonly texts: readonly string[];
+  /** They were given with a word, and not by a file for many tools. */
+  readonly isGiven: boolean;
 }
 
 /** Layers that are somewhere else and are fetched once somebody reads them. */
@@ -123,13 +125,15 @@ async function storageOf(
 ): Promise<EngineStorage & { readonly options?: Pick<StorageOptions, 'mountOptions'> }> {
   const { storageOptions, configuredStorageOptions: configured = [] } = o;
   const texts = storageOptions ?? configured;
-  if (texts.length === 0) return { texts, ignoreChownErrors: false };
+  const isGiven = storageOptions !== undefined;
+  if (texts.length === 0) return { texts, isGiven, ignoreChownErrors: false, lenders: [] };
   const parsers = await import('./storage-options.ts');
   const options =
     storageOptions === undefined
       ? parsers.configuredStorageOptions(texts, driver)
       : parsers.parseStorageOptions(texts, driver);
-  return { texts, ignoreChownErrors: options.ignoreChownErrors, options };
+  const { ignoreChownErrors, lenders } = options;
+  return { texts, isGiven, ignoreChownErrors, lenders, options };
 }
 
 /** A store keeps the driver its first user got, so that the probe runs once and containers stay where they are. */

@@ -131,7 +131,7 @@ function sweepFiles(engine: Engine, live: LiveContent): number {
   let freed = 0;
   for (const digest of blobs.list()) {
     if (live.blobs.has(digest)) continue;
-    freed += blobs.sizeOf(digest) ?? 0;
+    freed += blobs.takenBytes(digest);
     blobs.delete(digest);
   }
   for (const name of readdirSync(paths.layers)) {

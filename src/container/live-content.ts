@@ -5,7 +5,9 @@ import { type ChainId, chainIdOf, type DiffId, type Digest } from '../spec/diges
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageIndex, Manifest } from '../spec/manifest.ts';
 import { isImageConfig, isIndex } from '../spec/media-type.ts';
+import type { ContentStore } from '../store/content-store.ts';
 import type { ImageRecord } from '../store/image-table.ts';
+import type { LayerTable } from '../store/layer-table.ts';
 import type { Engine } from './engine.ts';
 import type { WorkingContainer } from './working-container.ts';
 
@@ -31,7 +33,12 @@ export function findLive(engine: Engine): LiveContent {
   return live;
 }
 
-export function markImage(engine: Engine, live: LiveContent, image: ImageRecord): void {
+/** What an image is found through. */
+export interface ContentTables {
+  readonly store: { readonly blobs: ContentStore; readonly layers: LayerTable };
+}
+
+export function markImage(engine: ContentTables, live: LiveContent, image: ImageRecord): void {
   markManifest(engine, live, image.manifest);
   for (const { digest } of image.predicates ?? []) live.blobs.add(digest);
 }
@@ -57,7 +64,7 @@ export function markSteps({ store }: Engine, live: LiveContent): void {
   }
 }
 
-function markManifest(engine: Engine, live: LiveContent, descriptor: Descriptor): void {
+function markManifest(engine: ContentTables, live: LiveContent, descriptor: Descriptor): void {
   const { blobs } = engine.store;
   live.blobs.add(descriptor.digest);
   if (!blobs.has(descriptor.digest)) return;
@@ -76,7 +83,12 @@ function markManifest(engine: Engine, live: LiveContent, descriptor: Descriptor)
   markStack(engine, live, manifest.layers, config?.rootfs?.diff_ids ?? []);
 }
 
-function markStack(engine: Engine, live: LiveContent, layers: readonly Descriptor[], diffIds: readonly DiffId[]): void {
+function markStack(
+  engine: ContentTables,
+  live: LiveContent,
+  layers: readonly Descriptor[],
+  diffIds: readonly DiffId[],
+): void {
   for (const layer of layers) live.blobs.add(layer.digest);
   let chain: ChainId | undefined;
   for (const diffId of diffIds) {

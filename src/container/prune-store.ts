@@ -35,6 +35,7 @@ export async function pruneStore(engine: Engine, o: PruneStoreOptions = {}): Pro
     const used = new Set(engine.store.everyContainer().map((container) => container.base?.id));
     const isDoomed = (image: ImageRecord): boolean =>
       (o.all === true || image.names.length === 0) &&
+      image.borrowed === undefined &&
       !used.has(image.id) &&
       (o.before === undefined || Date.parse(image.created) < o.before);
     doomed.push(...before.filter(isDoomed));

@@ -12,11 +12,12 @@ import type { RemovedImage } from './verb-options.ts';
 
 /**
  * Takes a name off an image, and removes the image with its last name; named by id it is removed whole.
- * @throws `image.not-known`; `image.in-use` for one with several names (by id) or with containers, unless `force`
+ * @throws `image.not-known`; `image.read-only` for one of another store; `image.in-use` for one with several names (by id) or with containers, unless `force`
  */
 export async function removeImage(engine: Engine, name: string, o: { force?: boolean } = {}): Promise<RemovedImage> {
   const image = requireImage(engine, name);
   const spoken = spokenName(engine, image, name);
+  requireRemovable(image, spoken);
   if (spoken !== undefined && image.names.length > 1 && o.force !== true) {
     await editWhenFull(engine, (before) =>
       before.map((known) => (known.id === image.id ? withoutName(known, spoken) : known)),
@@ -36,6 +37,19 @@ export async function removeImage(engine: Engine, name: string, o: { force?: boo
   await editWhenFull(engine, (before) => before.filter((known) => known.id !== image.id));
   await collectGarbage(engine);
   return { untagged: image.names, removed: [image.id] };
+}
+
+/** Names that an image was given here go; what another store lends stays as long as it does. */
+function requireRemovable({ id, borrowed }: ImageRecord, spoken: string | undefined): void {
+  if (borrowed === undefined || (spoken !== undefined && !borrowed.names.includes(spoken))) return;
+  throw new BuilderError(
+    'image.read-only',
+    `cannot remove the image ${spoken ?? id}: it is of the store ${borrowed.from}`,
+    {
+      hint: 'that store is only read here; remove the image there, with --root',
+      facts: { store: borrowed.from },
+    },
+  );
 }
 
 /** Even to take something out, the table is written anew: on a full disk what nobody refers to makes room first. */
@@ -78,7 +92,9 @@ export async function pruneImages(engine: Engine, o: { all?: boolean; force?: bo
   const used = new Set(o.force === true ? [] : engine.store.everyContainer().map((container) => container.base?.id));
   const doomed = engine.store.images
     .list()
-    .filter((image) => (o.all === true || image.names.length === 0) && !used.has(image.id));
+    .filter(
+      (image) => image.borrowed === undefined && (o.all === true || image.names.length === 0) && !used.has(image.id),
+    );
   if (o.force === true) for (const image of doomed) await releaseContainers(engine, image, true);
   const ids = new Set(doomed.map((image) => image.id));
   await editWhenFull(engine, (before) => (ids.size === 0 ? before : before.filter((known) => !ids.has(known.id))));

@@ -14,19 +14,21 @@ export interface StorageOptions {
   readonly mountOptions: MountOptions;
   /** Files of layers whose owner this user namespace does not have are its root's, instead of an error. */
   readonly ignoreChownErrors: boolean;
+  /** Roots of other stores whose images can be used, absolute paths. */
+  readonly lenders: readonly string[];
 }
 
-export const NO_STORAGE_OPTIONS: StorageOptions = { mountOptions: NO_MOUNT_OPTIONS, ignoreChownErrors: false };
+export const NO_STORAGE_OPTIONS: StorageOptions = {
+  mountOptions: NO_MOUNT_OPTIONS,
+  ignoreChownErrors: false,
+  lenders: [],
+};
 
-const IMAGE_STORES = 'layers are in one store only; --imagestore keeps images in another place';
 const OF_OTHERS = 'there is no such driver';
 const QUOTAS = 'no quotas are set on directories';
 
 /** What is known and not done here, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
-  imagestore: IMAGE_STORES,
-  additionalimagestore: IMAGE_STORES,
-  additionalimagestores: IMAGE_STORES,
   additionallayerstore: 'layers are read from the store and from registries alone',
   mount_program: 'the kernel mounts overlays here; where it may not, the vfs driver needs no mounts',
   size: QUOTAS,
@@ -36,11 +38,14 @@ const REFUSED: Readonly<Record<string, string>> = {
   override_kernel_check: 'whether overlay works is tried out',
 };
 
+/** Two names of one option; it may be given several times. */
+const IMAGE_STORES = ['imagestore', 'additionalimagestore'];
+
 /** Drivers with options of their own elsewhere. */
 const OTHER_DRIVERS = ['btrfs', 'zfs', 'aufs', 'dm', 'devicemapper'];
 const OWN: Readonly<Record<Driver, readonly string[]>> = {
-  overlay: ['mountopt', 'ignore_chown_errors', 'skip_mount_home', 'disable-volatile'],
-  vfs: ['ignore_chown_errors'],
+  overlay: ['mountopt', 'ignore_chown_errors', 'skip_mount_home', 'disable-volatile', ...IMAGE_STORES],
+  vfs: ['ignore_chown_errors', ...IMAGE_STORES],
 };
 
 const QUOTED = 'a value with commas stands in quotes, as in --storage-opt \'"overlay.mountopt=nodev,nosuid"\'';
@@ -100,6 +105,9 @@ function withOption(
       return { ...before, mountOptions: { ...mountOptions, isDurable: flagOf(given) } };
     case 'ignore_chown_errors':
       return { ...before, ignoreChownErrors: flagOf(given) };
+    case 'imagestore':
+    case 'additionalimagestore':
+      return { ...before, lenders: [...new Set([...before.lenders, ...placesOf(given)])] };
     default:
       // skip_mount_home: the store is never mounted on itself.
       if (flagOf(given)) return before;
@@ -121,6 +129,12 @@ function requireOwn(given: Given, driver: Driver): void {
   if (OWN[other].includes(given.name))
     throw refused(given, `it is one of ${other}, and the driver of this store is ${driver}`);
   throw unknown(given);
+}
+
+function placesOf({ value, text }: Given): readonly string[] {
+  const places = value.split(',').filter((place) => place !== '');
+  if (places.every((place) => place.startsWith('/'))) return places.map((place) => place.replace(/(?<=.)\/+$/, ''));
+  throw new BuilderError('usage.invalid', `the storage option ${JSON.stringify(text)} needs an absolute path`);
 }
 
 function flagOf({ value, text }: Given): boolean {

@@ -167,7 +167,7 @@ async function measurePieces(engine: Engine): Promise<Pieces> {
   const { blobs } = engine.store;
   const { sealed, active } = await engine.snapshots.list();
   const sizes = new Map<Piece, number>();
-  for (const digest of blobs.list()) sizes.set(digest, blobs.sizeOf(digest) ?? 0);
+  for (const digest of blobs.list()) sizes.set(digest, blobs.takenBytes(digest));
   for (const id of sealed.keys()) sizes.set(id, (await engine.snapshots.diskUse({ id })).bytes);
   const activeSizes = new Map<string, number>();
   for (const key of active.keys()) activeSizes.set(key, (await engine.snapshots.diskUse({ key })).bytes);

@@ -43,7 +43,7 @@ export function summarizeImage(engine: Engine, record: ImageRecord, containers: 
     digest: record.manifest.digest,
     created: record.created,
     sizeBytes,
-    readOnly: false,
+    readOnly: record.borrowed !== undefined,
     dangling: record.names.length === 0 && !intermediate,
     intermediate,
     labels: config?.config?.Labels ?? {},

@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   'blob.digest-mismatch': 'Content does not have the digest or size that was promised.',
   'image.not-known': 'No image of that name or id is in the store.',
   'image.in-use': 'The image is used by containers.',
+  'image.read-only': 'The image is of another store, which is only read.',
   'image.base-unknown': 'What an image was built from cannot be told, or is not what it was said to be.',
   'image.ambiguous': 'A short id matches more than one image.',
   'container.not-known': 'No working container of that name or id exists.',

@@ -24,6 +24,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   statSync,
   symlinkSync,
@@ -48,6 +49,8 @@ export interface SnapshotRecord {
   /** The key it has, or had before it was sealed. */
   readonly key: string;
   readonly parent?: SnapshotId;
+  /** Root of the tree, in another store that is only read; absent where it is `fs` beside the record. */
+  readonly at?: string;
 }
 
 /** What is wrong with a snapshot as such: its record cannot be read, or the link is gone by which it is mounted. */
@@ -109,8 +112,7 @@ export class SnapshotDirectory {
 
   /** Root of the tree of an existing snapshot. @throws `snapshot.not-known` */
   fsOf(snapshot: SnapshotRef): string {
-    this.record(snapshot);
-    return join(this.#pathOf(snapshot), 'fs');
+    return this.record(snapshot).at ?? join(this.#pathOf(snapshot), 'fs');
   }
 
   /** Path of a file of the driver's own beside the tree. */
@@ -134,7 +136,8 @@ export class SnapshotDirectory {
 
   recordIfAny(snapshot: SnapshotRef): SnapshotRecord | undefined {
     if ('id' in snapshot && !ID.test(snapshot.id)) return undefined;
-    return readRecord(join(this.#pathOf(snapshot), 'record.json'));
+    const record = readRecord(join(this.#pathOf(snapshot), 'record.json'));
+    return record?.at !== undefined && !existsSync(record.at) ? undefined : record;
   }
 
   /** The snapshot's sealed ancestors, nearest first, itself excluded. */
@@ -185,6 +188,12 @@ export class SnapshotDirectory {
     return this.#sealDirectory(draft.path);
   }
 
+  /** Makes a tree that lies elsewhere, and stays there, a sealed snapshot. */
+  borrow(record: SnapshotRecord & { readonly at: string }): SnapshotId {
+    using draft = this.draft(record);
+    return this.#sealDirectory(draft.path, record.at);
+  }
+
   /** Turns the active snapshot into a sealed one. */
   sealActive(key: string): SnapshotId {
     this.record({ key });
@@ -192,12 +201,12 @@ export class SnapshotDirectory {
     return this.#sealDirectory(this.#pathOf({ key }));
   }
 
-  #sealDirectory(path: string): SnapshotId {
+  #sealDirectory(path: string, at?: string): SnapshotId {
     for (;;) {
       const id = newId();
       try {
         // The link reserves the id: of two processes that draw the same, one gets EEXIST.
-        symlinkSync(`../snapshots/${id}/fs`, join(this.links, id));
+        symlinkSync(at ?? `../snapshots/${id}/fs`, join(this.links, id));
       } catch (error) {
         if (errnoOf(error) === 'EEXIST') continue;
         throw error;
@@ -287,6 +296,10 @@ export class SnapshotDirectory {
       renameSync(this.#pathOf({ key }), doomed);
       exchange(doomed, path);
       removeTree(doomed);
+      // A borrowed one pointed elsewhere.
+      if (readlinkSync(join(this.links, id)) === `../snapshots/${id}/fs`) return;
+      unlinkSync(join(this.links, id));
+      this.#link(id);
     } else {
       renameSync(this.#pathOf({ key }), path);
       this.#link(id);

@@ -65,6 +65,13 @@ export interface Snapshotter {
     snapshot: { key: string } | { id: SnapshotId },
     base?: SnapshotId | null,
   ): Promise<ChangeSource & AsyncDisposable>;
+  /**
+   * Makes the tree at `at`, a directory of another store of the same driver, a sealed snapshot without copying anything.
+   * It is gone when the tree is. `key` finds it again in `borrowed`.
+   */
+  borrow(key: string, at: string, parent: SnapshotId | undefined): Promise<SnapshotId>;
+  /** Borrowed snapshots that are there, by key. */
+  borrowed(): Promise<ReadonlyMap<string, SnapshotId>>;
   parentOf(snapshot: { key: string } | { id: SnapshotId }): Promise<SnapshotId | undefined>;
   /** Whether such an active key or sealed id exists. */
   has(snapshot: { key: string } | { id: SnapshotId }): Promise<boolean>;

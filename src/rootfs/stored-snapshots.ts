@@ -35,7 +35,22 @@ export abstract class StoredSnapshots {
     this.directory.flush();
   }
 
+  async borrow(key: string, at: string, parent: SnapshotId | undefined): Promise<SnapshotId> {
+    return this.directory.borrow({ version: 1, key, at, ...(parent === undefined ? {} : { parent }) });
+  }
+
+  async borrowed(): ReturnType<Snapshotter['borrowed']> {
+    const found = new Map<string, SnapshotId>();
+    for (const id of this.directory.sealed().keys()) {
+      const { key, at } = this.directory.record({ id });
+      if (at !== undefined) found.set(key, id);
+    }
+    return found;
+  }
+
   async diskUse(snapshot: SnapshotRef): ReturnType<Snapshotter['diskUse']> {
+    // What is borrowed takes no room here.
+    if (this.directory.record(snapshot).at !== undefined) return { bytes: 0, files: 0 };
     return diskUse(this.directory.fsOf(snapshot));
   }
 

@@ -3,7 +3,17 @@
  * there is success and reads nothing.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
@@ -178,6 +188,24 @@ export class ContentStore {
   #fresh(): string {
     this.#counter += 1;
     return join(this.#scratch(), `blob-${this.#counter}`);
+  }
+
+  /** Shows the blob of another store, a whole one that is only read. */
+  borrow(digest: Digest, from: ContentStore): void {
+    if (this.has(digest)) return;
+    // One whose store is gone.
+    this.delete(digest);
+    try {
+      symlinkSync(from.pathOf(digest), this.pathOf(digest));
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    }
+  }
+
+  /** Bytes it takes in this store: none where it is borrowed. */
+  takenBytes(digest: Digest): number {
+    const stat = lstatSync(this.pathOf(digest), { throwIfNoEntry: false });
+    return stat?.isFile() === true ? stat.size : 0;
   }
 
   /** Every blob, in no order. */

@@ -21,6 +21,8 @@ export interface ImageRecord {
   readonly predicates?: readonly Descriptor[];
   /** Made as a step of a build on the way to another image. */
   readonly intermediate?: boolean;
+  /** Of another store that is only read: its root, and the names the image has from there. */
+  readonly borrowed?: { readonly from: string; readonly names: readonly string[] };
 }
 
 interface TableFile {

@@ -115,6 +115,13 @@ export class LayerTable {
     writeAtomic(join(this.#chains, hexOf(chain)), text, { durable: false });
   }
 
+  /** The same of a snapshot that stands for one of another store: whether that is safe, only the other store knows. */
+  noteBorrowed(chain: ChainId, snapshot: string, known: ChainSnapshot): void {
+    // No boot has this id.
+    const text = known.isSafe ? snapshot : `${snapshot} other`;
+    writeAtomic(join(this.#chains, hexOf(chain)), text, { durable: false });
+  }
+
   /** Stacks that are noted to be unpacked there count as not unpacked from now on. */
   forgetUnpacked(snapshot: string): void {
     for (const name of readdirSync(this.#chains)) {

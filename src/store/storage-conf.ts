@@ -64,7 +64,7 @@ export function parseStorageConf(
   const isTransient = t.boolean('transient_store');
   const root = rootless ?? (o.isOwn ? graphroot : undefined);
   const driver = driverOf(t);
-  const options = optionsOf(t.table('options'));
+  const options = [...optionsOf(t.table('options')), ...lendersOf(t.table('options'))];
   return {
     ...(root === undefined ? {} : { root }),
     ...(runroot === undefined || !o.isOwn ? {} : { runroot }),
@@ -88,6 +88,13 @@ function optionsOf(t: TomlTable): readonly string[] {
     [`vfs.${IGNORE_CHOWN}`, ignoresChown(vfs)],
   ];
   return found.flatMap(([key, value]) => (value === undefined || value === '' ? [] : [`${key}=${value}`]));
+}
+
+/** Our stores below the places where other tools look for theirs; most of them have none. */
+function lendersOf(t: TomlTable): readonly string[] {
+  const places = t.strings('additionalimagestores') ?? [];
+  if (!places.every((path) => path.startsWith('/'))) t.fail('additionalimagestores', 'expected absolute paths');
+  return places.map((path) => `.imagestore=${join(path, 'slipway')}`);
 }
 
 const IGNORE_CHOWN = 'ignore_chown_errors';

@@ -11,6 +11,7 @@
  *           containers/<id>/        working containers
  *           steps/<hex>.json        build cache, by step key
  *           cache/                  files that may vanish at any time
+ *           borrowed.json           which other stores lend images, and which state of them is known
  *           mounts/<id>/            where `mount` left a container mounted
  *           users/<kind>-<hex>      links to directories of containers elsewhere that stand on these snapshots
  *           tmp/<instance>/         half-written things of one process
@@ -54,6 +55,7 @@ export interface StorePaths extends StorePlaces {
   readonly steps: string;
   readonly cache: string;
   readonly mounts: string;
+  readonly borrowed: string;
   readonly users: string;
   readonly tmp: string;
   readonly locks: string;
@@ -76,6 +78,7 @@ export function storePaths(places: StorePlaces): StorePaths {
     steps: join(base, 'steps'),
     cache: join(base, 'cache'),
     mounts: join(base, 'mounts'),
+    borrowed: join(base, 'borrowed.json'),
     users: join(base, 'users'),
     tmp: join(base, 'tmp'),
     locks: join(base, 'locks'),

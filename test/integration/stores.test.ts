@@ -1,6 +1,6 @@
 /** Image stores that several roots share, containers that a reboot forgets, options of the driver. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -39,6 +39,14 @@ class Stores {
   active(store: string): readonly string[] {
     return readdirSync(join(store, 'v1/rootfs', this.driver, 'active'));
   }
+}
+
+/** Every file of a store with its size and times, its temporary directories and locks aside. */
+function treeOf(rig: Rig, store: string): readonly string[] {
+  const words = [store, '-not', '-path', '*/tmp*', '-not', '-path', '*/locks*', '-printf', '%P %s %T@ %C@\n'];
+  const program = rig.account.kind === 'root' ? [] : [rig.program, 'unshare'];
+  const [first = 'find', ...rest] = [...program, 'find', ...words];
+  return rig.command(first, rest).split('\n').sort();
 }
 
 describe('places of the store', {
@@ -141,6 +149,71 @@ describe('places of the store', {
             assert.deepEqual([names('--transient-store'), names()], ['', 'lasting']);
             assert.equal(stores.active(root).length, 1);
             assert.equal(rig.run('images', '--format', '{{.Name}}'), 'localhost/latest');
+          }));
+
+        it('images of a store that is only read are used where they are', () =>
+          withRig((stores) => {
+            const { rig } = stores;
+            const shared = join(rig.folder, 'shared');
+            rig.run('--root', shared, 'pull', '-q', BASE);
+            const made = rig.run('--root', shared, 'from', 'localhost/latest');
+            rig.run('--root', shared, 'run', made, 'busybox', 'sh', '-c', 'rm /bin/true; echo x > /note');
+            const id = rig.run('--root', shared, 'commit', '-q', made, 'noted');
+            const before = treeOf(rig, shared);
+            const with_ = ['--storage-opt', `.imagestore=${shared}`];
+            const listed = rig
+              .run(...with_, 'images', '--format', '{{.Name}}={{.ReadOnly}}')
+              .split('\n')
+              .sort();
+            assert.deepEqual(listed, ['localhost/latest=true', 'localhost/noted=true']);
+            assert.equal(rig.run(...with_, 'from', '--pull-never', '--name', 'work', 'noted'), 'work');
+            const script = 'cat /note; ls /bin/true 2>/dev/null; echo y >> /note; rm /bin/false';
+            assert.equal(rig.run(...with_, 'run', 'work', 'busybox', 'sh', '-c', `${script}`), 'x');
+            const own = rig.run(...with_, 'commit', '-q', 'work', 'own');
+            rig.run(...with_, 'push', '-q', 'own', `oci:${rig.folder}/work/out:own`);
+            rig.run('--root', join(rig.folder, 'third'), 'pull', '-q', `oci:${rig.folder}/work/out:own`);
+            assert.equal(rig.run('--root', join(rig.folder, 'third'), 'images', '-q', '--no-trunc'), `sha256:${own}`);
+            const blobs = join(rig.folder, 'root/v1/blobs/sha256');
+            const layers = readdirSync(blobs).filter((name) => lstatSync(join(blobs, name)).isSymbolicLink());
+            assert.ok(layers.length >= 3, 'blobs are links');
+            const refused = rig.try([...with_, 'rmi', 'latest']);
+            assert.match(refused.stderr, /cannot remove the image localhost\/latest:latest: it is of the store/);
+            rig.run(...with_, 'tag', 'latest', 'mine');
+            rig.run(...with_, 'rmi', 'mine');
+            rig.run(...with_, 'rmi', '--force', 'own');
+            rig.run(...with_, 'system', 'prune', '--all', '--force');
+            assert.deepEqual(
+              rig
+                .run(...with_, 'images', '--format', '{{.Name}}')
+                .split('\n')
+                .sort(),
+              ['localhost/latest', 'localhost/noted'],
+            );
+            assert.equal(rig.run(...with_, 'inspect', '--type', 'image', '--format', '{{.FromImageID}}', 'noted'), id);
+            assert.equal(rig.try([...with_, 'system', 'check', '--read-data']).status, 0);
+            assert.deepEqual(treeOf(rig, shared), before);
+            assert.equal(rig.run('images', '-q'), '');
+          }));
+
+        it('what a store lent is pulled again when that store is gone', () =>
+          withRig((stores) => {
+            const { rig } = stores;
+            const shared = join(rig.folder, 'shared');
+            rig.run('--root', shared, 'pull', '-q', BASE);
+            const with_ = ['--storage-opt', `imagestore=${shared}`];
+            rig.run(...with_, 'pull', '-q', '--policy', 'always', BASE);
+            rig.run(...with_, 'from', 'localhost/latest');
+            if (rig.account.kind === 'root') rmSync(shared, { recursive: true });
+            else rig.run('unshare', 'rm', '-rf', shared);
+            assert.match(
+              rig.try([...with_, 'images']).stderr,
+              /there is no store in .*shared whose images could be used/,
+            );
+            rig.run('rm', '--all');
+            rig.run('pull', '-q', '--policy', 'always', BASE);
+            assert.equal(rig.run('run', rig.run('from', 'localhost/latest'), 'busybox', 'echo', 'again'), 'again');
+            rig.run('system', 'prune', '--force');
+            assert.equal(rig.try(['system', 'check', '--read-data']).status, 0);
           }));
 
         it('a container of either is mounted where its files are', () =>

@@ -211,6 +211,14 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<ErrorCode, MakeError>>> = {
     new BuilderError('image.in-use', `image used by ${ID}: image is in use by a container`, {
       hint: 'remove the container alpine-working-container first, or use --force',
     }),
+  'image.read-only': () =>
+    new BuilderError(
+      'image.read-only',
+      'cannot remove the image docker.io/library/alpine:latest: it is of the store /srv/images',
+      {
+        hint: 'that store is only read here; remove the image there, with --root',
+      },
+    ),
   'image.base-unknown': () =>
     new BuilderError('image.base-unknown', 'cannot rebase app: nothing tells what it was built from', {
       hint: 'name its base with --old-base',

@@ -4,7 +4,7 @@ import { configuredStorageOptions, parseStorageOptions } from '../../../src/cont
 import { isBuilderError } from '../../../src/report/builder-error.ts';
 import { MS } from '../../../src/sys/libc.ts';
 
-const plain = { mountOptions: { flags: 0, overlay: [] }, ignoreChownErrors: false };
+const plain = { mountOptions: { flags: 0, overlay: [] }, ignoreChownErrors: false, lenders: [] };
 const nodev = { flags: MS.NODEV, overlay: [] };
 
 describe('options of the storage driver', () => {
@@ -28,6 +28,11 @@ describe('options of the storage driver', () => {
     assert.deepEqual(parseStorageOptions(texts, 'overlay'), { ...plain, mountOptions: nodev });
   });
 
+  it('stores that lend images add up', () => {
+    const texts = ['overlay.imagestore=/a/', '.additionalimagestore=/b,/a', 'imagestore=/'];
+    assert.deepEqual(parseStorageOptions(texts, 'overlay'), { ...plain, lenders: ['/a', '/b', '/'] });
+  });
+
   it('what happens anyway may be asked for', () => {
     assert.deepEqual(parseStorageOptions(['overlay.skip_mount_home=true'], 'overlay'), plain);
     assert.deepEqual(parseStorageOptions([], 'vfs'), plain);
@@ -42,7 +47,8 @@ describe('options of the storage driver', () => {
     ],
     ['overlay.size=10G', 'overlay', 'usage.unsupported', /no quotas are set on directories/],
     ['.size=10G', 'vfs', 'usage.unsupported', /no quotas/],
-    ['additionalimagestore=/a', 'vfs', 'usage.unsupported', /--imagestore keeps images/],
+    ['vfs.imagestore=a', 'vfs', 'usage.invalid', /needs an absolute path/],
+    ['additionallayerstore=/a', 'overlay', 'usage.unsupported', /from registries alone/],
     ['overlay.skip_mount_home=false', 'overlay', 'usage.unsupported', /never mounted on itself/],
     ['overlay.mountopt=metacopy=on', 'overlay', 'usage.unsupported', /metacopy=on/],
     ['overlay.mountopt=nodev', 'vfs', 'usage.unsupported', /the driver of this store is vfs/],

@@ -48,6 +48,9 @@ describe('keys of storage.conf', () => {
     const own = '[storage.options]\nmountopt = "nodev"\n[storage.options.overlay]\nmountopt = "nosuid,metacopy=on"';
     assert.deepEqual(parse(own).options, ['overlay.mountopt=nosuid,metacopy=on']);
     assert.deepEqual(parse('[storage.options]\ndisable-volatile = true').options, ['overlay.disable-volatile=true']);
+    assert.deepEqual(parse('[storage.options]\nadditionalimagestores = ["/var/lib/shared"]').options, [
+      '.imagestore=/var/lib/shared/slipway',
+    ]);
     assert.equal(parse('[storage.options.overlay]\nmount_program = "/usr/bin/fuse-overlayfs"').options, undefined);
   });
 
