@@ -10,12 +10,14 @@ export interface ResourceUsage {
   readonly writtenBytes: number;
 }
 
-/** What was used between two readings. */
+/** What was used between two readings, times in whole microseconds. */
 export function usageBetween(before: ResourceUsage, after: ResourceUsage): ResourceUsage {
+  const milliseconds = (key: 'userMs' | 'systemMs' | 'elapsedMs'): number =>
+    Math.round((after[key] - before[key]) * 1000) / 1000;
   return {
-    userMs: after.userMs - before.userMs,
-    systemMs: after.systemMs - before.systemMs,
-    elapsedMs: after.elapsedMs - before.elapsedMs,
+    userMs: milliseconds('userMs'),
+    systemMs: milliseconds('systemMs'),
+    elapsedMs: milliseconds('elapsedMs'),
     readBytes: after.readBytes - before.readBytes,
     writtenBytes: after.writtenBytes - before.writtenBytes,
   };

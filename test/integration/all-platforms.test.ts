@@ -86,6 +86,27 @@ describe('build --all-platforms', { skip: firstReason(missingPrograms('docker-re
       }),
     );
 
+    it(`finds the platforms Buildah finds, ${name}`, { skip: skip || missingPrograms('buildah') }, () =>
+      withBases(async (rig, _host, file) => {
+        await using buildah = await Rig.open({ account: rig.account, program: 'buildah', driver: 'vfs' });
+        for (const text of [
+          'FROM HOST/wide AS one\nFROM HOST/narrow\nCOPY --from=one /base /copied\n',
+          'FROM HOST/narrow\nLABEL a=b\n',
+        ]) {
+          const path = file(text);
+          const found = [rig, buildah].map((builder) => {
+            const flags = ['--tls-verify=false', '--all-platforms', '--manifest', 'compared', '-f', path];
+            builder.must(['build', ...flags, context]);
+            const list = architectures(builder, 'compared').sort();
+            builder.run('rmi', '--all', '--force');
+            return list;
+          });
+          assert.deepEqual(found[0], found[1]);
+          assert.equal(found[0]!.length > 1, true);
+        }
+      }),
+    );
+
     it(`asks the store alone under --pull=never, and the lock file where it is obeyed, ${name}`, { skip }, () =>
       withBases((rig, host, file) => {
         rig.run(
