@@ -193,8 +193,7 @@ export async function openBuilder(o: BuilderOptions = {}): Promise<Builder> {
     driver: o.driver,
     newStoreDriver: configured.driver,
     storageOptions: o.storageOptions,
-    // Those of another driver mean nothing to the one that was chosen with a word.
-    configuredStorageOptions: o.driver === undefined ? configured.options : undefined,
+    configuredStorageOptions: configured.options,
     emit: o.emit ?? silent,
     env,
     cwd: o.cwd ?? process.cwd(),

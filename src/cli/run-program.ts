@@ -153,7 +153,8 @@ export function storeOptions({ command, flags, env, cwd, signal }: CommandContex
   const driver = flags.string('storage-driver');
   const imageStore = flags.string('imagestore');
   const transientStore = flags.bool('transient-store');
-  const storageOptions = flags.strings('storage-opt');
+  // Options of storage.conf are for the driver named there, as in Buildah.
+  const storageOptions = flags.strings('storage-opt') ?? (flags.given('storage-driver') ? [] : undefined);
   const registriesConf = flags.string('registries-conf');
   const registriesConfDir = flags.string('registries-conf-dir');
   const shortNameAliasConf = flags.string('short-name-alias-conf');

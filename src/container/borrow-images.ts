@@ -5,7 +5,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { BuilderError } from '../report/builder-error.ts';
+import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import type { ChainId } from '../spec/digest.ts';
 import { readJsonFile, writeAtomic } from '../store/atomic-file.ts';
@@ -35,15 +35,36 @@ interface Lender {
  */
 export async function borrowImages(engine: Engine, roots: readonly string[]): Promise<void> {
   const { borrowed } = engine.store.paths;
-  const known = (readJsonFile(borrowed) as Known | undefined) ?? {};
+  const known = knownStates(borrowed);
   const lenders = roots.map((root) => lenderAt(engine, root)).filter((lender) => lender !== undefined);
   const states = Object.fromEntries(lenders.map(({ root, state }) => [root, state]));
   if (JSON.stringify(states) === JSON.stringify(known)) return;
-  const fresh: (readonly ImageRecord[])[] = [];
-  for (const lender of lenders) fresh.push(await takeIn(engine, lender));
+  const gone = Object.keys(known).filter((root) => states[root] === undefined);
+  if (gone.length > 0 && (await engine.store.alone(() => giveBack(engine, gone))) === undefined) {
+    // Somebody else may be about to use them by name; the next one who is alone gives them back.
+    for (const root of gone) states[root] = known[root]!;
+  }
+  const lent: ImageRecord[] = [];
+  for (const lender of lenders) lent.push(...(await takeIn(engine, lender)));
   engine.store.blobs.flush();
-  await engine.store.images.edit((before) => withBorrowed(before, fresh.flat()));
+  const named = new Set(lenders.map(({ root }) => root));
+  await engine.store.images.edit((before) => withBorrowed(before, lent, named));
   writeAtomic(borrowed, JSON.stringify(states));
+}
+
+/** Of a file that a crash of the machine cut off nothing is known, and all is taken in again. */
+function knownStates(path: string): Known {
+  try {
+    return (readJsonFile(path) as Known | undefined) ?? {};
+  } catch (error) {
+    if (isBuilderError(error, 'store.damaged')) return {};
+    throw error;
+  }
+}
+
+async function giveBack(engine: Engine, roots: readonly string[]): Promise<true> {
+  await engine.store.images.edit((before) => withBorrowed(before, [], new Set(roots)));
+  return true;
 }
 
 function lenderAt(engine: Engine, root: string): Lender | undefined {
@@ -155,10 +176,18 @@ async function noteChain(
   engine.store.layers.noteBorrowed(chain, here, there);
 }
 
-/** Own images keep their names and what they are; names that borrowed ones were given here stay with them. */
-function withBorrowed(before: readonly ImageRecord[], lent: readonly ImageRecord[]): readonly ImageRecord[] {
-  const own = before.filter(({ borrowed }) => borrowed === undefined);
-  const last = new Map(before.filter(({ borrowed }) => borrowed !== undefined).map((image) => [image.id, image]));
+/**
+ * The table with what `lent` has in the place of all that `roots` lent before. Other images keep their names and what they
+ * are; names that borrowed ones were given here stay with them.
+ */
+function withBorrowed(
+  before: readonly ImageRecord[],
+  lent: readonly ImageRecord[],
+  roots: ReadonlySet<string>,
+): readonly ImageRecord[] {
+  const isReplaced = ({ borrowed }: ImageRecord): boolean => borrowed !== undefined && roots.has(borrowed.from);
+  const own = before.filter((image) => !isReplaced(image));
+  const last = new Map(before.filter(isReplaced).map((image) => [image.id, image]));
   const given = (id: string): readonly string[] => {
     const image = last.get(id);
     return image?.names.filter((name) => image.borrowed?.names.includes(name) !== true) ?? [];

@@ -192,7 +192,19 @@ describe('places of the store', {
             assert.equal(rig.run(...with_, 'inspect', '--type', 'image', '--format', '{{.FromImageID}}', 'noted'), id);
             assert.equal(rig.try([...with_, 'system', 'check', '--read-data']).status, 0);
             assert.deepEqual(treeOf(rig, shared), before);
+            rig.run('--root', shared, 'tag', 'latest', 'later');
+            rig.run('--root', shared, 'rmi', 'noted');
+            const now = rig
+              .run(...with_, 'images', '--format', '{{.Name}}')
+              .split('\n')
+              .sort();
+            assert.deepEqual(now, ['localhost/later', 'localhost/latest']);
             assert.equal(rig.run('images', '-q'), '');
+            rig.run('system', 'prune', '--force');
+            assert.equal(readdirSync(blobs).length, 3, 'manifest, config and layer of the image of a container');
+            rig.run('rm', '--all');
+            rig.run('system', 'prune', '--force');
+            assert.deepEqual(readdirSync(blobs), []);
           }));
 
         it('what a store lent is pulled again when that store is gone', () =>
