@@ -14,6 +14,7 @@ import { type StagedMounts, stageMounts } from './run-mounts.ts';
  * @throws `run.start-failed` where something else than a directory is in the way
  */
 export async function discardWrites(engine: Engine, rootPath: string, paths: readonly string[]): Promise<StagedMounts> {
+  if (paths.length === 0) return { mounts: [], env: [], [Symbol.asyncDispose]: () => Promise.resolve() };
   using root = new RootDirectory(rootPath);
   for (const path of paths) requireDirectory(root, path);
   const requests = paths.map((path) => ({ ...COPY_OF, source: path, target: path }));

@@ -14,7 +14,7 @@ const DOCKERFILE = `FROM localhost/latest
 RUN mkdir -p /vol/deep /link-target && ln -s link-target /link && echo before >/vol/kept && chmod 2750 /vol && touch -d 2001-02-03 /vol
 RUN echo inherited >/base-vol/file || mkdir -p /base-vol
 VOLUME /vol /link /made/by/volume
-RUN test "$(cat /vol/kept)" = before && echo changed >/vol/kept && echo new >/vol/new && rm -r /vol/deep && echo x >/link/x && echo y >/link-target/y && echo z >/made/by/volume/z && echo here >/beside
+RUN test "$(cat /vol/kept)" = before && echo changed >/vol/kept && echo new >/vol/new && rm -r /vol/deep && echo x >/link/x && echo y >/link-target/y && echo z >/made/by/volume/z && chmod 711 /made/by/volume && chown 7:7 /vol && echo here >/beside
 COPY note /vol/copied
 COPY note /link-target/copied
 RUN test "$(cat /vol/copied)" = note && test ! -e /vol/new && rm /vol/copied && mkdir -p /vol/sub && echo more >>/beside
@@ -68,7 +68,7 @@ describe('volumes of a build', {
         await using rig = await open({ account, driver });
         const probe = rig.try(['build', '--isolation', isolation, context]);
         if (/does not work here/.test(probe.stderr)) return t.skip(probe.stderr);
-        build(rig, '--compat-volumes', '--isolation', isolation);
+        build(rig, '--compat-volumes', '--isolation', isolation, `--layers=${isolation === 'oci'}`);
         const tree = rig.imageTree('out');
         const paths = below(tree, ...PLACES).map(({ path }) => path);
         assert.deepEqual(paths.sort(), [
@@ -78,6 +78,14 @@ describe('volumes of a build', {
         const content = (path: string) => rig.try(['run', 'look', 'cat', path]).stdout;
         rig.run('from', '--name', 'look', 'localhost/out');
         assert.equal(content('/vol/kept'), 'before\n');
+        const modes = ['vol', 'made/by/volume'].map((path) => {
+          const { mode, uid } = tree.find((entry) => entry.path === path)!;
+          return [mode, uid];
+        });
+        assert.deepEqual(modes, [
+          ['2750', 0],
+          ['0755', 0],
+        ]);
         assert.equal(content('/beside'), 'here\nmore\n');
 
         build(rig, '--isolation', isolation, '-f', join(context, 'short'));
