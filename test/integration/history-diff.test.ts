@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { TreeChange } from '../../src/index.ts';
-import { accounts } from '../support/account.ts';
+import { accountsAndDrivers } from '../support/account.ts';
 import { makeBusyboxBase, staticBusybox } from '../support/base-images.ts';
 import { command, firstReason } from '../support/command.ts';
 import { Rig } from '../support/rig.ts';
@@ -57,8 +57,8 @@ describe('history and diff', {
   });
   after(() => rmSync(scratch, { recursive: true, force: true }));
 
-  for (const { name, account } of accounts()) {
-    for (const driver of ['overlay', 'vfs'] as const) {
+  for (const { name, account, drivers } of accountsAndDrivers()) {
+    for (const driver of drivers) {
       it(`tell what was done, ${name}, ${driver}`, { skip: typeof account === 'string' && account }, async () => {
         if (typeof account === 'string') return;
         await using rig = await Rig.open({ account, driver });

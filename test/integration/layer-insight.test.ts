@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { ImageInsight } from '../../src/index.ts';
-import { accounts } from '../support/account.ts';
+import { accountsAndDrivers } from '../support/account.ts';
 import { makeBusyboxBase, staticBusybox } from '../support/base-images.ts';
 import { firstReason } from '../support/command.ts';
 import { Rig } from '../support/rig.ts';
@@ -28,8 +28,8 @@ const EXPECTED = [
 ];
 
 describe('inspect --layers', { skip }, () => {
-  for (const { name, account } of accounts()) {
-    for (const driver of ['overlay', 'vfs'] as const) {
+  for (const { name, account, drivers } of accountsAndDrivers()) {
+    for (const driver of drivers) {
       it(`says the same of an image built and of it pulled, as ${name} on ${driver}`, {
         skip: typeof account === 'string' && account,
       }, async () => {

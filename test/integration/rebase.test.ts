@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { accounts } from '../support/account.ts';
+import { accountsAndDrivers } from '../support/account.ts';
 import { makeBusyboxBase, staticBusybox } from '../support/base-images.ts';
 import { command, firstReason, missingPrograms } from '../support/command.ts';
 import { Rig } from '../support/rig.ts';
@@ -28,8 +28,8 @@ describe('rebase', { skip: firstReason(staticBusybox() === undefined && 'not ins
   });
   after(() => rmSync(scratch, { recursive: true, force: true }));
 
-  for (const { name, account } of accounts()) {
-    for (const driver of ['overlay', 'vfs'] as const) {
+  for (const { name, account, drivers } of accountsAndDrivers()) {
+    for (const driver of drivers) {
       it(`exchanges layers and merges configs, ${name}, ${driver}`, {
         skip: typeof account === 'string' && account,
       }, async () => {

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { StoreCheckReport } from '../../src/index.ts';
-import { accounts } from '../support/account.ts';
+import { accountsAndDrivers } from '../support/account.ts';
 import { makeBusyboxBase, staticBusybox } from '../support/base-images.ts';
 import { command, firstReason } from '../support/command.ts';
 import { Rig } from '../support/rig.ts';
@@ -223,8 +223,8 @@ describe('system check', {
   };
   const pull = (rig: Rig): string => rig.run('pull', '-q', `oci:${join(scratch, 'busybox')}:latest`);
 
-  for (const { name, account } of accounts()) {
-    for (const driver of ['overlay', 'vfs'] as const) {
+  for (const { name, account, drivers } of accountsAndDrivers()) {
+    for (const driver of drivers) {
       describe(`as ${name}, ${driver}`, { skip: typeof account === 'string' && account }, () => {
         let rig: Rig;
         let place: Place;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PrunedStore, StoreUsage } from '../../src/index.ts';
-import { accounts } from '../support/account.ts';
+import { accountsAndDrivers } from '../support/account.ts';
 import { makeBusyboxBase, staticBusybox } from '../support/base-images.ts';
 import { command, firstReason } from '../support/command.ts';
 import { Rig } from '../support/rig.ts';
@@ -38,8 +38,8 @@ describe('the store as a whole', {
   const filled = (mib: number, name: string): string =>
     `dd if=/dev/zero of=/${name} bs=1048576 count=${mib} 2>/dev/null`;
 
-  for (const { name, account } of accounts()) {
-    for (const driver of ['overlay', 'vfs'] as const) {
+  for (const { name, account, drivers } of accountsAndDrivers()) {
+    for (const driver of drivers) {
       it(`is measured and cleaned, ${name}, ${driver}`, { skip: typeof account === 'string' && account }, async () => {
         if (typeof account === 'string') return;
         await using rig = await Rig.open({ account, driver });

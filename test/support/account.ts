@@ -42,6 +42,22 @@ export function accounts(): readonly { readonly name: string; readonly account: 
 }
 
 /**
+ * Every account, and the storage drivers that a long test takes with it: each account and each driver is met once, by the
+ * pairs that fewest other tests have. With `ALL_WAYS=1` in the environment every account meets every driver.
+ */
+export function accountsAndDrivers(): readonly {
+  readonly name: string;
+  readonly account: Account | string;
+  readonly drivers: readonly ('overlay' | 'vfs')[];
+}[] {
+  const isAll = process.env['ALL_WAYS'] === '1';
+  return accounts().map((one, i) => ({
+    ...one,
+    drivers: isAll ? ['overlay', 'vfs'] : i === 0 ? ['vfs'] : ['overlay'],
+  }));
+}
+
+/**
  * The environment of a login of that account: nothing of the tests' own environment but where programs are found and
  * how the network is reached.
  */
