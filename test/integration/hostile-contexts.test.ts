@@ -105,22 +105,11 @@ describe('hostile contexts', { skip }, () => {
         assert.deepEqual(canary.changes(), []);
       });
 
-      // What is matched does not depend on who asks.
-      it('B61 a secret that is ignored in any spelling cannot be copied, by name or by pattern', {
-        skip: name !== 'root' && isRoot && 'tried as root',
-      }, () => {
-        for (const ignore of [
-          '.env',
-          './.env',
-          '/.env',
-          '.env/',
-          '\ufeff.env',
-          '.env\r',
-          '.env  ',
-          '*\n!keep',
-          '**/.env',
-          '*\n!keep/**',
-        ]) {
+      it('B61 a secret that is ignored in any spelling cannot be copied, by name or by pattern', () => {
+        const plain = ['.env', './.env'];
+        const odd = ['/.env', '.env/', '\ufeff.env', '.env\r', '.env  ', '*\n!keep', '**/.env', '*\n!keep/**'];
+        // What is matched does not depend on who asks.
+        for (const ignore of name === 'root' || !isRoot ? [...plain, ...odd] : plain) {
           for (const copy of ['COPY .env /x', 'COPY . /x/', 'COPY .e* /x/']) {
             const folder = contextOf({
               Dockerfile: `FROM localhost/latest\n${copy}\nRUN cat /x/.env /x 2>&1 || true\n`,

@@ -75,10 +75,9 @@ describe('the language corpus built by BuildKit', { skip }, () => {
     return undefined;
   }
 
-  for (const one of cases) {
-    const newer = newerFeature(one);
-    const skip = newer !== undefined && `this BuildKit does not know ${newer}`;
-    it(one.name, { skip }, (test) => {
+  // What this BuildKit does not know yet says nothing of either builder.
+  for (const one of cases.filter((one) => newerFeature(one) === undefined)) {
+    it(one.name, (test) => {
       if (impossible !== undefined) return test.skip(impossible);
       const differences = (results.get(one.name) ?? ['the case was not built']).map(withoutDetails);
       if (process.env['SHOW'] && differences.length) console.log(one.name, results.get(one.name));
