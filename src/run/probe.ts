@@ -1,6 +1,7 @@
 /**
  * Choosing how to run: the strongest isolation that works on this machine, found out by trying it once. What was found
- * is remembered per boot, user and version of the runtime, so that later programs pay for reading one small file.
+ * is remembered per boot, user and version of the runtime, so that later programs pay for reading one small file; that
+ * something does not work for ten minutes only, because it may have been mended, or have failed for lack of room.
  *
  * Order: an OCI runtime (as `oci` for root, as `rootless` otherwise), then `chroot`. BUILDAH_ISOLATION and
  * BUILDAH_RUNTIME are honoured; what is asked for by name is used or refused, never replaced.
@@ -174,11 +175,21 @@ async function runtimeProblem(
   if (!mayMount()) return 'this program may not mount: no user namespace could be entered';
   const key = probeKey(isolation, path, options.flags);
   const cache = readCache();
-  const known = cache[key];
+  const known = rememberedProblem(cache[key], Date.now());
   if (known !== undefined) return known === '' ? undefined : known;
   const problem = await tryRuntime(new RuntimeExecutor(isolation, path, options), options.temporary ?? tmpdir());
-  writeCache({ ...cache, [key]: problem ?? '' });
+  writeCache({ ...cache, [key]: problem === undefined ? '' : `${Date.now()} ${problem}` });
   return problem;
+}
+
+const PROBLEM_LASTS_MS = 10 * 60_000;
+
+/** What a line of the memory says at a time: empty where the runtime works, undefined when it must be tried (again). */
+export function rememberedProblem(line: string | undefined, nowMs: number): string | undefined {
+  if (line === undefined || line === '') return line;
+  const [, at, problem] = /^(\d+) (.*)$/s.exec(line) ?? [];
+  const age = nowMs - Number(at);
+  return age >= 0 && age < PROBLEM_LASTS_MS ? problem : undefined;
 }
 
 function probeKey(isolation: string, path: string, flags: readonly string[]): string {
