@@ -1,5 +1,5 @@
 /**
- * Sixteen at work on one store: builds, pulls, commits, removals, prunes, all at once and in a random order. Nobody waits
+ * Sixteen at work on one store: builds, pulls, pushes, commits, removals, prunes, all at once and in a random order. Nobody waits
  * for ever, no image that has a name is lost, and at the end the store is whole and nothing is left over.
  * SLIPWAY_STRESS_SECONDS makes it longer, SLIPWAY_TEST_SEED repeats one.
  */
@@ -12,9 +12,10 @@ import { after, before, describe, it } from 'node:test';
 import type { StoreCheckReport } from '../../src/index.ts';
 import { accounts } from '../support/account.ts';
 import { makeBusyboxBase, staticBusybox } from '../support/base-images.ts';
-import { command, firstReason } from '../support/command.ts';
+import { command, findProgram, firstReason } from '../support/command.ts';
 import { mountsWith, processesWith, waitUntilNone } from '../support/processes.ts';
 import { randomNumbers, seed } from '../support/random.ts';
+import { RegistryServer } from '../support/registry-server.ts';
 import { Rig } from '../support/rig.ts';
 
 const WORKERS = 16;
@@ -43,6 +44,9 @@ describe('many at work on one store', {
       t.diagnostic(`SLIPWAY_TEST_SEED=${seed}`);
       await using rig = await Rig.open({ account });
       rig.run('pull', '-q', base);
+      await using registry = findProgram('docker-registry') === undefined ? undefined : await RegistryServer.start();
+      const place = registry?.host;
+      if (place !== undefined) rig.run('push', '-q', '--tls-verify=false', 'localhost/latest', `${place}/base`);
       const random = randomNumbers(seed);
       const until = Date.now() + SECONDS * 1000;
       const running = new Set<ChildProcess>();
@@ -71,13 +75,22 @@ describe('many at work on one store', {
         for (let round = 0; Date.now() < until; round++) {
           const tag = `worker-${worker}:${round}`;
           const choice = Math.floor(random() * 6);
-          if (choice === 0) await must('pull', '-q', base);
-          else if (choice === 1) await must('system', 'prune', '--force');
+          if (choice === 0) {
+            await must('pull', '-q', base);
+            if (place !== undefined)
+              await must('pull', '-q', '--policy', 'always', '--tls-verify=false', `${place}/base`);
+          } else if (choice === 1) await must('system', 'prune', '--force');
           else if (choice === 2) {
             await must('from', '--name', `c-${worker}-${round}`, '--pull-never', 'localhost/latest');
             await must('copy', `c-${worker}-${round}`, join(context, 'Dockerfile'), '/n');
             await must('commit', '-q', '--rm', `c-${worker}-${round}`, tag);
-            await must('rmi', tag);
+            if (place !== undefined) {
+              const name = `${place}/${tag}`;
+              await must('push', '-q', '--tls-verify=false', tag, name);
+              await must('rmi', tag);
+              await must('pull', '-q', '--tls-verify=false', name);
+              await must('rmi', name);
+            } else await must('rmi', tag);
           } else {
             await build(tag, tag);
             if (choice === 3) await must('rmi', tag);
