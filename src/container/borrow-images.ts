@@ -3,7 +3,7 @@
  * records that point there, and image records say whose they are. So everything else works as with images of one's own.
  * What vanishes there is missing here, and is pulled again when it is needed.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
@@ -71,6 +71,14 @@ function lenderAt(engine: Engine, root: string): Lender | undefined {
   const { isGiven } = engine.storage;
   const paths = storePaths({ root, runroot: root });
   const base = statIfAny(paths.base);
+  const own = statSync(engine.store.paths.base);
+  if (base?.ino === own.ino && base.dev === own.dev) {
+    if (!isGiven) return undefined;
+    throw new BuilderError(
+      'usage.invalid',
+      `cannot use the images of ${root} as those of another store: it is the store itself`,
+    );
+  }
   if (base === undefined) {
     if (!isGiven) return undefined;
     throw new BuilderError('usage.invalid', `there is no store in ${root} whose images could be used`, {
@@ -89,7 +97,7 @@ function lenderAt(engine: Engine, root: string): Lender | undefined {
 }
 
 /** A directory that may not even be looked at is no store of ours. */
-function statIfAny(path: string): { readonly uid: number } | undefined {
+function statIfAny(path: string): Stats | undefined {
   try {
     return statSync(path);
   } catch {

@@ -39,7 +39,7 @@ export class IdMap {
       'layer.id-unmapped',
       `cannot give ${JSON.stringify(name)} the ${kind} ${id}: this user namespace maps only ${kind}s ${this.#texts[kind]}`,
       {
-        hint: `give this user a larger range in /etc/sub${kind}`,
+        hint: `give this user a larger range in /etc/sub${kind}, or such files to this user: --storage-opt ignore_chown_errors=true`,
         facts: { [kind]: id, map: this.#texts[kind], path: name },
       },
     );

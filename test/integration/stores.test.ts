@@ -4,7 +4,7 @@ import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { accounts, isRoot } from '../support/account.ts';
+import { accountsAndDrivers, isRoot, rootAccount } from '../support/account.ts';
 import { makeBusyboxBase, staticBusybox } from '../support/base-images.ts';
 import { command, firstReason, missingPrograms } from '../support/command.ts';
 import { busyboxMembers, writeEvilImage } from '../support/evil-image.ts';
@@ -61,8 +61,8 @@ describe('places of the store', {
   });
   after(() => rmSync(scratch, { recursive: true, force: true }));
 
-  for (const { name, account } of accounts()) {
-    for (const driver of DRIVERS) {
+  for (const { name, account, drivers } of accountsAndDrivers()) {
+    for (const driver of drivers) {
       const skip = typeof account === 'string' && account;
       const withRig = async (act: (stores: Stores) => void) => {
         if (typeof account === 'string') return;
@@ -200,6 +200,8 @@ describe('places of the store', {
               .sort();
             assert.deepEqual(now, ['localhost/later', 'localhost/latest']);
             assert.equal(rig.run('images', '-q'), '');
+            const itself = rig.try(['--storage-opt', `.imagestore=${rig.folder}/root`, 'images']);
+            assert.match(itself.stderr, /is the store itself/);
             rig.run('system', 'prune', '--force');
             assert.equal(readdirSync(blobs).length, 3, 'manifest, config and layer of the image of a container');
             rig.run('rm', '--all');
@@ -295,10 +297,10 @@ describe('places of the store', {
   it('files of owners that the user namespace does not have can be taken in', {
     skip: firstReason(!isRoot && 'the tests do not run as root', missingPrograms('unshare')),
   }, async () => {
-    const [root] = accounts();
-    if (typeof root?.account !== 'object') return;
+    const account = rootAccount();
+    if (account === undefined) return;
     for (const driver of DRIVERS) {
-      await using rig = await Rig.open({ account: root.account, driver });
+      await using rig = await Rig.open({ account, driver });
       const alone = (...words: readonly string[]) => {
         const line = ['--user', '--map-root-user', rig.program, ...rig.storeFlags, ...words];
         return () => rig.command('unshare', line);

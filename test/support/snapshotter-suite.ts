@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { isBuilderError } from '../../src/report/builder-error.ts';
+import { measureDiff } from '../../src/rootfs/measure-diff.ts';
+import { removeTree } from '../../src/rootfs/remove-tree.ts';
 import type { SnapshotId, Snapshotter } from '../../src/rootfs/snapshotter.ts';
 import { type Driver, place, skipDriver, snapshotter } from './snapshot-place.ts';
 import { describeTree } from './tree-description.ts';
@@ -161,6 +163,59 @@ export function snapshotterSuite(driver: Driver): void {
       assert.deepEqual(await snapshots.list(), { sealed: new Map(), active: new Map() });
       for (const name of ['active', 'snapshots', 'tmp', 'mounts', 'l'])
         assert.deepEqual(readdirSync(join(root, name)), []);
+    });
+
+    it('a borrowed snapshot is one like others, and touches nothing where it is from', async () => {
+      const lender = join(place(), 'lender');
+      const there = snapshotter(driver, lender);
+      const base = await sealScript(there, 'a', undefined, 'mkdir d; echo 1 > d/one; echo 2 > two');
+      const below = await sealScript(there, 'b', base, 'rm -r d; echo 3 > two');
+      const root = join(place(), 'store');
+      const snapshots = snapshotter(driver, root);
+      const placeOf = (id: SnapshotId) => join(lender, 'snapshots', id, 'fs');
+      const parent = await snapshots.borrow('base', placeOf(base), undefined);
+      const id = await snapshots.borrow('below', placeOf(below), parent);
+      const own = await sealScript(snapshots, 'c', id, 'test ! -e d; cat two > three; rm two');
+      {
+        await using view = await snapshots.view(own);
+        assert.deepEqual([readdirSync(view.path), readFileSync(join(view.path, 'three'), 'utf8')], [['three'], '3\n']);
+      }
+      const differs = async (one: Snapshotter, snapshot: SnapshotId) => {
+        await using changes = await one.changes({ id: snapshot });
+        return (await measureDiff(changes, {})).diffId;
+      };
+      assert.equal(await differs(snapshots, id), await differs(there, below));
+      assert.deepEqual(await snapshots.diskUse({ id }), { bytes: 0, files: 0 });
+      assert.deepEqual(
+        await snapshots.borrowed(),
+        new Map([
+          ['base', parent],
+          ['below', id],
+        ]),
+      );
+      assert.deepEqual(await snapshots.problems(), []);
+      await snapshots.prepare('d', parent);
+      await snapshots.replace(id, 'd');
+      {
+        await using view = await snapshots.view(id);
+        assert.deepEqual(readdirSync(view.path).sort(), ['d', 'two']);
+      }
+      assert.deepEqual(await snapshots.borrowed(), new Map([['base', parent]]));
+      await snapshots.removeSealed(parent);
+      assert.equal(readFileSync(join(placeOf(base), 'd/one'), 'utf8'), '1\n');
+    });
+
+    it('a borrowed snapshot is gone with the store it is from', async () => {
+      const lender = join(place(), 'lender');
+      const base = await sealScript(snapshotter(driver, lender), 'a', undefined, 'echo 1 > one');
+      const snapshots = snapshotter(driver);
+      const id = await snapshots.borrow('base', join(lender, 'snapshots', base, 'fs'), undefined);
+      removeTree(lender);
+      assert.deepEqual([await snapshots.has({ id }), (await snapshots.list()).sealed.size], [false, 0]);
+      assert.deepEqual(await snapshots.problems(), [{ snapshot: { id }, what: 'record' }]);
+      await assert.rejects(snapshots.prepare('b', id), code('snapshot.not-known'));
+      await snapshots.removeSealed(id);
+      assert.deepEqual(await snapshots.problems(), []);
     });
 
     it('opening sweeps what a killed process left', async () => {
