@@ -258,8 +258,13 @@ function builderOn(engine: Engine): Builder {
       return (await import('./container/copy.ts')).add(engine, container, sources, destination, options);
     },
     config: async (container, changes) => {
-      const { configure } = await import('./container/configure.ts');
-      return editContainer(engine, container, (before) => configure(before, changes, engine.env));
+      const { configure, entrypointWarning } = await import('./container/configure.ts');
+      return editContainer(engine, container, (before) => {
+        const after = configure(before, changes, engine.env);
+        const text = entrypointWarning(before, changes);
+        if (text !== undefined) engine.emit({ type: 'warning', text });
+        return after;
+      });
     },
     commit: async (container, image, options) => {
       await requireNamespace(engine);

@@ -382,10 +382,13 @@ export class PlatformBuild implements AsyncDisposable {
     return stageIdOf(this.#b, index);
   }
 
-  /** `[linux/arm64] ` when there are several platforms, `[2/3] ` when there is more than one stage to build. */
+  /**
+   * `[linux/arm64] ` when there are several platforms; `[2/3] ` when the target is not the first stage of the file, whose
+   * stages are counted whether they are built or not.
+   */
   #prefixOf(stage: Stage): string {
-    const needed = [...this.#lowered.stages.keys()];
-    const place = needed.length > 1 ? `[${needed.indexOf(stage.index) + 1}/${needed.length}] ` : '';
+    const count = this.#lowered.target + 1;
+    const place = count > 1 ? `[${stage.index + 1}/${count}] ` : '';
     return `${this.#platformPrefix}${place}`;
   }
 

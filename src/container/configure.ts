@@ -41,6 +41,17 @@ export function configure(before: WorkingContainer, changes: ConfigChanges, env:
   };
 }
 
+/** What to say of a command that a new entry point meets; undefined when there is none, or a new one comes along. */
+export function entrypointWarning(before: WorkingContainer, changes: ConfigChanges): string | undefined {
+  const { entrypoint, cmd } = changes;
+  const words = before.config.config?.Cmd ?? [];
+  if (entrypoint === undefined || entrypoint.trim() === '' || cmd !== undefined || words.length === 0) return undefined;
+  const what = `cmd ${JSON.stringify(words.join(' '))} exists`;
+  return jsonWords(entrypoint) === undefined
+    ? `${what} but will be ignored because of entrypoint settings`
+    : `${what} and will be passed to entrypoint as a parameter`;
+}
+
 function imageEdits(c: ConfigChanges, env: Environment, before: ImageConfig): EditConfig[] {
   const edits: EditConfig[] = [];
   const top = (change: Partial<ImageConfig>): void => {
@@ -197,7 +208,7 @@ function editAnnotations(before: Readonly<Record<string, string>>, c: ConfigChan
   return map;
 }
 
-/** History texts of the changes, one per changed member, as Buildah words them. */
+/** History texts of the changes, one per flag, of volumes and triggers one each, as Buildah words them. */
 function historyOf(c: ConfigChanges): string[] {
   const texts: string[] = [];
   const say = (text: string): number => texts.push(`/bin/sh -c #(nop) ${text}`);
@@ -205,14 +216,14 @@ function historyOf(c: ConfigChanges): string[] {
   if (c.user !== undefined) say(`USER ${c.user}`);
   if (c.shell !== undefined) say(`SHELL ${c.shell}`);
   if (c.stopSignal !== undefined) say(`STOPSIGNAL ${c.stopSignal}`);
-  for (const port of c.port ?? []) say(`EXPOSE ${port}`);
-  for (const entry of c.env ?? []) say(`ENV ${entry}`);
+  if (c.port !== undefined) say(`EXPOSE ${c.port.join(' ')}`);
+  if (c.env !== undefined) say(`ENV ${c.env.join(' ')}`);
   if (c.entrypoint !== undefined) say(c.entrypoint === '' ? 'ENTRYPOINT' : `ENTRYPOINT ${c.entrypoint}`);
   if (c.cmd !== undefined) say(c.cmd === '' ? 'CMD' : `CMD ${c.cmd}`);
   for (const volume of c.volume ?? []) say(`VOLUME ${volume}`);
-  for (const entry of c.label ?? []) say(`LABEL ${entry}`);
+  if (c.healthcheck !== undefined) say(`HEALTHCHECK ${c.healthcheck === '' ? 'NONE' : c.healthcheck}`);
+  if (c.label !== undefined) say(`LABEL ${c.label.join(' ')}`);
   if (c.workingDir !== undefined) say(`WORKDIR ${c.workingDir}`);
   for (const trigger of c.onbuild ?? []) say(`ONBUILD ${trigger}`);
-  if (c.healthcheck !== undefined) say(`HEALTHCHECK ${c.healthcheck}`);
   return texts;
 }

@@ -76,7 +76,7 @@ async function bringIn(
   const digest = (result.digest ?? '').replace('sha256:', '');
   if (o.addHistory === true) {
     addHistory(engine, container, {
-      created_by: `/bin/sh -c #(nop) ${verb} ${result.kind}:${digest} in ${destination ?? ''} `,
+      created_by: `/bin/sh -c #(nop) ${verb} ${result.kind}:${digest}`,
     });
   }
   return { digest };

@@ -1,7 +1,7 @@
 /** What `inspect` shows: Buildah's document, members in its order, for a container, an image or a list. */
 import { configDocument } from '../image/serialize-config.ts';
 import { adjustCapabilities } from '../run/capabilities.ts';
-import type { ImageConfig } from '../spec/image-config.ts';
+import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import { isIndex } from '../spec/media-type.ts';
 import type { Isolation } from '../spec/process-spec.ts';
 import { findContainer, requireContainer } from './container-store.ts';
@@ -56,6 +56,7 @@ function containerDocument(engine: Engine, c: WorkingContainer): Record<string, 
     rawManifest: manifest,
     annotations: c.annotations,
     config: c.config,
+    history: [...(c.baseConfig?.history ?? []), ...c.historyBefore, ...c.historyAfter],
     isolation: c.run.isolation ?? 'oci',
     container: c,
     mountPoint: visibleMount(engine, c) ?? '',
@@ -70,6 +71,8 @@ interface Facts {
   readonly rawManifest: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly config: ImageConfig;
+  /** Of a container: what its image would have before the entry of its layer; the config's own unless told. */
+  readonly history?: readonly HistoryEntry[];
   readonly isolation: Isolation;
   readonly container?: WorkingContainer;
   readonly mountPoint?: string;
@@ -128,7 +131,7 @@ function document(f: Facts): Record<string, unknown> {
         AdditionalGIDMappings: null,
       },
     },
-    History: f.config.history ?? null,
+    History: f.history ?? f.config.history ?? null,
     Devices: null,
     DeviceSpecs: null,
     CDIConfigDir: '',

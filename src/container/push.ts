@@ -45,7 +45,8 @@ export async function push(
       hint: 'push IMAGE docker://REGISTRY/NAME',
     });
   }
-  const manifest = await sendImage(engine, record.manifest, target, o);
+  // A push leaves no layer in a directory uncompressed; a commit or build writes there what it has.
+  const manifest = await sendImage(engine, record.manifest, target, { ...o, compressesDirectories: true });
   return { digest: manifest.digest };
 }
 
@@ -60,6 +61,11 @@ const USUAL_COMPRESSION: Readonly<Record<TransportName, Compression | 'as-is'>> 
   'containers-storage': 'as-is',
 };
 
+interface SendOptions extends PushOptions {
+  /** `dir:` is to hold compressed layers, as a registry does. */
+  readonly compressesDirectories?: boolean;
+}
+
 /**
  * Sends a stored image or list and gives the descriptor it has there. What is said about the images goes along, in an
  * index of images and attestations, wherever one can be held.
@@ -68,7 +74,7 @@ export async function sendImage(
   engine: Engine,
   manifest: Descriptor,
   destination: string,
-  o: PushOptions = {},
+  o: SendOptions = {},
   said: StoredPredicates = storedPredicates(engine),
 ): Promise<Descriptor> {
   const named = parseImageName(destination);
@@ -111,7 +117,7 @@ async function sendTo(
   engine: Engine,
   manifest: Descriptor,
   destination: Destination,
-  o: PushOptions,
+  o: SendOptions,
   said: StoredPredicates,
 ): Promise<Descriptor> {
   const { place, transport, location } = destination;
@@ -167,10 +173,10 @@ function copyOptions(
   { place, transport, signer, encrypter }: Destination,
   outgoing: OutgoingLayers,
   manifest: Descriptor,
-  o: PushOptions,
+  o: SendOptions,
   compression: Compression | undefined,
 ): CopyOptions {
-  const usual = USUAL_COMPRESSION[transport];
+  const usual = transport === 'dir' && o.compressesDirectories === true ? 'gzip' : USUAL_COMPRESSION[transport];
   const conf = containersConf(engine);
   const isDocker = (o.format ?? place.requiredFormat ?? formatOfManifest(manifest)) === 'docker';
   // Docker's format has no zstd, and a file about the whole machine must not end a push.

@@ -115,11 +115,12 @@ export async function inspect(c: CommandContext): Promise<number> {
 export async function exists(c: CommandContext): Promise<number> {
   await using builder = await c.open();
   try {
-    return (await builder.image(c.args[0]!)).isIndex ? 0 : 1;
+    if ((await builder.image(c.args[0]!)).isIndex) return 0;
   } catch (error) {
     if (isCoded(error) && error.code === 'image.not-known') return 1;
     throw error;
   }
+  throw new UsageError(`${c.args[0]} is an image, not a list of images`);
 }
 
 export async function push(c: CommandContext): Promise<number> {

@@ -1,4 +1,4 @@
-/** `pull`: copies an image into the store and prints its id. */
+/** `pull`: copies an image into the store and prints its id; of all tags, that of the first. */
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
 import { decryptionOptions, platformOption, pullPolicy, registryOptions } from '../registry-options.ts';
@@ -20,7 +20,7 @@ export async function pull(c: CommandContext): Promise<number> {
     await using builder = await c.open(reporter.emit);
     const ids = await builder.pull(c.args[0]!, options);
     reporter.finish();
-    for (const id of ids) c.stdout.write(`${id}\n`);
+    for (const id of flags.on('all-tags') ? ids.slice(0, 1) : ids) c.stdout.write(`${id}\n`);
     return 0;
   });
 }
