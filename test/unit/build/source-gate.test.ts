@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -105,5 +105,35 @@ describe('a locked build', () => {
     assert.throws(() => gate.requireFetch('https://example.org/r.git#main', 'abcdef1'), isOther);
     gate.requireFetch('https://example.org/r.git#main', commit.slice(0, 10));
     gate.requireFetch(`https://user:secret@${URL.slice(8)}`, digest('a'));
+  });
+});
+
+describe('the platforms of an image', () => {
+  const S390X = { os: 'linux', architecture: 's390x' };
+  const elsewhere = async () => [AMD64, S390X];
+  const entry = (reference: string, platform: string) => ({ reference, platform, name: '', digest: digest('a') });
+
+  it('are those it has elsewhere, and with an obeyed lock those the lock has it for', async () => {
+    assert.deepEqual(await (await gateOf({})).gate.platformsOf('a:1', elsewhere), [AMD64, S390X]);
+    const images = [entry('a:1', 'linux/s390x'), entry('b:1', 'linux/amd64')];
+    writeLock(join(work, 'd.lock'), { images, http: [], git: [] });
+    const { gate } = await gateOf({ lock: 'd.lock', locked: true });
+    const never = () => Promise.reject(new Error('a locked build asks nobody'));
+    assert.deepEqual(await gate.platformsOf('a:1', never), [S390X]);
+    await assert.rejects(gate.platformsOf('c:1', never), (error) => isBuilderError(error, 'lock.missing'));
+  });
+
+  it('are asked for under the name the source policy gives the image', async () => {
+    const rule = { action: 'CONVERT', selector: { identifier: 'docker-image://docker.io/library/a:1' } };
+    const updates = { identifier: 'docker-image://docker.io/library/b:1' };
+    writeFileSync(join(work, 'policy.json'), JSON.stringify({ rules: [{ ...rule, updates }] }));
+    const { gate } = await gateOf({ sourcePolicyFile: 'policy.json' });
+    const asked: string[] = [];
+    const find = async (reference: string) => {
+      asked.push(reference);
+      return [AMD64];
+    };
+    await gate.platformsOf('docker.io/library/a:1', find);
+    assert.match(asked.join(), /b:1$/);
   });
 });
