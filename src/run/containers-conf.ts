@@ -1,13 +1,6 @@
-/**
- * containers.conf: what an operator sets for every container of a machine or user. Only keys that builds can honour are
- * read; docs/configuration.md lists them, and says of the others why they mean nothing here.
- * @see containers.conf(5)
- */
-import { readFileSync } from 'node:fs';
-import { BuilderError } from '../report/builder-error.ts';
 import type { NamespaceKind, NetworkMode, ResourceLimit } from '../spec/process-spec.ts';
 import { readToml, type TomlTable } from '../spec/toml-table.ts';
-import { findConfigFiles } from '../sys/config-files.ts';
+import { findConfigFiles, readConfigFile } from '../sys/config-files.ts';
 import { capabilityName, DEFAULT_CAPABILITIES } from './capabilities.ts';
 
 /** Absent members set nothing. */
@@ -51,17 +44,8 @@ const WHAT = 'container configuration';
 /** Reads the files of this machine and user. @throws `usage.invalid` naming file, line and key */
 export function loadContainersConf(env: Readonly<Record<string, string | undefined>>, uid: number): ContainersConf {
   const reader = new Reader();
-  for (const path of findConfigFiles('containers.conf', { env, uid })) reader.add(textOf(path), path);
+  for (const path of findConfigFiles('containers.conf', { env, uid })) reader.add(readConfigFile(path, WHAT), path);
   return reader.result();
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : 'it cannot be read';
-    throw new BuilderError('usage.invalid', `the ${WHAT} ${path} cannot be used: ${why}`, { cause });
-  }
 }
 
 /** Lays the text of several files over each other, for tests as well. */

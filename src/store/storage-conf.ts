@@ -1,13 +1,6 @@
-/**
- * storage.conf: where the machine's images are to be kept. Slipway's store is its own, so it goes into a directory of its
- * own below the places named there, and only their drivers that exist here count.
- * @see containers-storage.conf(5)
- */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BuilderError } from '../report/builder-error.ts';
 import { readToml, type TomlTable } from '../spec/toml-table.ts';
-import { findConfigFiles } from '../sys/config-files.ts';
+import { findConfigFiles, readConfigFile } from '../sys/config-files.ts';
 import { configDirectory, homeDirectory } from '../sys/user-directories.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -34,20 +27,11 @@ export function loadStorageConf(env: Environment, uid: number): StorageConf {
   let conf: StorageConf = {};
   for (const path of findConfigFiles('storage.conf', { env, uid })) {
     const isOwn = uid === 0 || path.startsWith(`${config}/`) || path === env['CONTAINERS_STORAGE_CONF'];
-    const next = parseStorageConf(textOf(path), path, { env, uid, isOwn });
+    const next = parseStorageConf(readConfigFile(path, WHAT), path, { env, uid, isOwn });
     const options = [...(conf.options ?? []), ...(next.options ?? [])];
     conf = { ...conf, ...next, ...(options.length === 0 ? {} : { options }) };
   }
   return conf;
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : 'it cannot be read';
-    throw new BuilderError('usage.invalid', `the ${WHAT} ${path} cannot be used: ${why}`, { cause });
-  }
 }
 
 /** What one file says. `isOwn`: its places are meant for this user, and not for root. */

@@ -4,8 +4,9 @@
  *
  * @see containers.conf(5), containers-registries.conf(5)
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BuilderError } from '../report/builder-error.ts';
 import { configDirectory } from './user-directories.ts';
 
 export interface ConfigSearch {
@@ -74,5 +75,19 @@ function namesIn(directory: string): readonly string[] {
     return readdirSync(directory);
   } catch {
     return [];
+  }
+}
+
+/**
+ * The text of such a file.
+ * @param what the kind of the file, for people: `storage configuration`
+ * @throws `usage.invalid`
+ */
+export function readConfigFile(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : 'it cannot be read';
+    throw new BuilderError('usage.invalid', `the ${what} ${path} cannot be used: ${why}`, { cause });
   }
 }

@@ -1,30 +1,24 @@
 /**
  * The language corpus built by the BuildKit inside the distribution's Docker. Where it comes to something else than the
  * case says, `buildkit-differences.json` beside the corpus has the differences and the word under which
- * docs/compatibility.md tells why. A new difference fails, and so does one that is gone. Cases of which the frontend or
- * the client is older than a feature are left out, by `test/support/buildkit-features.ts`. Every fourth case is built, all with
- * `CASES=`. `UPDATE_GOLDEN=1` writes the
- * file anew; a difference nobody explained yet stays a failure.
+ * docs/compatibility.md tells why (see `test/support/known-differences.ts`). Cases of which the frontend or the client is
+ * older than a feature are left out, by `test/support/buildkit-features.ts`. Every fourth case is built, all with `CASES=`.
  */
-import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { rootAccount } from '../support/account.ts';
 import { staticBusybox } from '../support/base-images.ts';
-import { type KnownDifference, readKnownDifferences } from '../support/buildah-cases.ts';
 import { BuildkitCases } from '../support/buildkit-cases.ts';
 import { BuildkitDaemon, noUnpackedDocker } from '../support/buildkit-daemon.ts';
 import { newerFeature } from '../support/buildkit-features.ts';
 import { firstReason, missingPrograms } from '../support/command.ts';
-import { checkout } from '../support/installation.ts';
+import { KnownDifferences } from '../support/known-differences.ts';
 import { type LanguageCase, readLanguageCases } from '../support/language-case.ts';
 import { caseDifferences } from '../support/language-check.ts';
 import { sampleCases } from '../support/language-sample.ts';
 import { languageCorpus, makeBases } from '../support/language-way.ts';
-
-const UNEXPLAINED = 'unexplained';
 
 const skip = firstReason(
   rootAccount() === undefined && 'dockerd needs root',
@@ -35,8 +29,7 @@ const skip = firstReason(
 
 describe('the language corpus built by BuildKit', { skip }, () => {
   const file = join(languageCorpus, 'buildkit-differences.json');
-  const known = readKnownDifferences(file);
-  const found: Record<string, KnownDifference> = { ...known };
+  const known = new KnownDifferences(file);
   const all = readLanguageCases(languageCorpus);
   const cases = sampleCases(all);
   const scratch = join(tmpdir(), `slipway-language-${process.pid}`);
@@ -63,9 +56,7 @@ describe('the language corpus built by BuildKit', { skip }, () => {
   });
   after(() => {
     rmSync(scratch, { recursive: true, force: true });
-    if (process.env['UPDATE_GOLDEN'] === undefined || impossible !== undefined) return;
-    const sorted = Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1));
-    writeFileSync(file, `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`);
+    if (impossible === undefined) known.save();
   });
 
   async function startedDaemon(): Promise<BuildkitDaemon | undefined> {
@@ -79,25 +70,11 @@ describe('the language corpus built by BuildKit', { skip }, () => {
   for (const one of cases.filter((one) => newerFeature(one) === undefined)) {
     it(one.name, (test) => {
       if (impossible !== undefined) return test.skip(impossible);
-      const differences = (results.get(one.name) ?? ['the case was not built']).map(withoutDetails);
-      if (process.env['SHOW'] && differences.length) console.log(one.name, results.get(one.name));
-      if (differences.length === 0) delete found[one.name];
-      else found[one.name] = { because: known[one.name]?.because ?? UNEXPLAINED, differences };
-      assert.deepEqual(differences, known[one.name]?.differences ?? []);
+      known.check(one.name, results.get(one.name));
     });
   }
 
   it('every known difference is of a case and has its reason in the documentation', () => {
-    const documentation = readFileSync(join(checkout, 'docs/compatibility.md'), 'utf8');
-    const built = all.filter((one) => newerFeature(one) === undefined).map(({ name }) => name);
-    const stale = Object.keys(known).filter((name) => !built.includes(name));
-    const reasons = [...new Set(Object.values(known).map(({ because }) => because))];
-    const undocumented = reasons.filter((reason) => !documentation.includes(`\`${reason}\``));
-    assert.deepEqual({ stale, undocumented }, { stale: [], undocumented: [] });
+    known.checkReasons(all.filter((one) => newerFeature(one) === undefined).map(({ name }) => name));
   });
 });
-
-/** A failure is told in words that hold temporary names. */
-function withoutDetails(difference: string): string {
-  return difference.startsWith('failed: ') ? 'failed' : difference;
-}

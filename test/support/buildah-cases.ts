@@ -1,6 +1,5 @@
 /** The language corpus built by Buildah, a case at a time. */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { LanguageCase } from './language-case.ts';
@@ -115,15 +114,4 @@ export class BuildahCases {
     });
     return stdout.trim();
   }
-}
-
-/** What is known of a case that Buildah builds otherwise. */
-export interface KnownDifference {
-  /** Word of the table in docs/compatibility.md that tells why. */
-  readonly because: string;
-  readonly differences: readonly string[];
-}
-
-export function readKnownDifferences(file: string): Record<string, KnownDifference> {
-  return JSON.parse(readFileSync(file, 'utf8')) as Record<string, KnownDifference>;
 }
