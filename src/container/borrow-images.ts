@@ -38,7 +38,11 @@ export async function borrowImages(engine: Engine, roots: readonly string[]): Pr
   const known = knownStates(borrowed);
   const lenders = roots.map((root) => lenderAt(engine, root)).filter((lender) => lender !== undefined);
   const states = Object.fromEntries(lenders.map(({ root, state }) => [root, state]));
-  if (JSON.stringify(states) === JSON.stringify(known)) return;
+  if (JSON.stringify(states) === JSON.stringify(known)) {
+    const { images } = engine.store;
+    if (withFreeNames(images.list()).isChanged) await images.edit((before) => withFreeNames(before).images);
+    return;
+  }
   const gone = Object.keys(known).filter((root) => states[root] === undefined);
   if (gone.length > 0 && (await engine.store.alone(() => giveBack(engine, gone))) === undefined) {
     // Somebody else may be about to use them by name; the next one who is alone gives them back.
@@ -184,11 +188,28 @@ async function noteChain(
   engine.store.layers.noteBorrowed(chain, here, there);
 }
 
+/** An own image takes its name from a borrowed one for as long as it has it. */
+export function withFreeNames(before: readonly ImageRecord[]): {
+  readonly images: readonly ImageRecord[];
+  readonly isChanged: boolean;
+} {
+  const taken = new Set(before.flatMap(({ names }) => names));
+  let isChanged = false;
+  const images = before.map((image) => {
+    const free = image.borrowed?.names.filter((name) => !taken.has(name)) ?? [];
+    if (free.length === 0) return image;
+    isChanged = true;
+    for (const name of free) taken.add(name);
+    return { ...image, names: [...image.names, ...free] };
+  });
+  return { images, isChanged };
+}
+
 /**
  * The table with what `lent` has in the place of all that `roots` lent before. Other images keep their names and what they
  * are; names that borrowed ones were given here stay with them.
  */
-function withBorrowed(
+export function withBorrowed(
   before: readonly ImageRecord[],
   lent: readonly ImageRecord[],
   roots: ReadonlySet<string>,
