@@ -69,6 +69,7 @@ export const MANIFEST_COMMANDS: readonly Command[] = [
     name: 'manifest exists',
     summary: 'Tell by the exit code whether there is a list',
     usage: 'LIST',
+    description: 'Exits with 0 when there is a list of that name, with 1 when there is nothing, with 125 for an image.',
     positionals: { ...refuse(1, 1, NO_LIST, TOO_MANY), complete: 'image' },
     examples: ['manifest exists app'],
     load: async () => (await import('./commands/manifest.ts')).exists,

@@ -99,6 +99,9 @@ export const COMMANDS: readonly Command[] = [
     name: 'copy',
     summary: 'Copy files into a working container',
     usage: 'CONTAINER SRC… [DEST]',
+    description:
+      'Copies files and directories into a working container and prints the digest of what was copied. DEST is a ' +
+      'path inside; without it, or when it is relative, the working directory of the container counts.',
     positionals: { ...refuse(1, MANY), complete: 'container' },
     options: COPY_FLAGS,
     examples: ['copy work app.js /app/', 'copy --chown 1000:1000 work dist /srv', 'copy --from alpine work /bin/sh /'],
@@ -126,6 +129,9 @@ export const COMMANDS: readonly Command[] = [
     name: 'commit',
     summary: 'Write an image from a working container',
     usage: 'CONTAINER [IMAGE]',
+    description:
+      'Writes an image of a working container and prints its id. Without IMAGE it has no name; an IMAGE that begins ' +
+      'with a transport, such as docker:// or oci-archive:, is sent there.',
     positionals: { ...refuse(1, 2, NO_CONTAINER, TOO_MANY), complete: 'container' },
     options: COMMIT_FLAGS,
     examples: ['commit work app', 'commit --rm --squash work app:1', 'commit work oci-archive:app.tar'],
@@ -137,7 +143,10 @@ export const COMMANDS: readonly Command[] = [
     usage: '[CONTAINER…]',
     description: 'Mounts working containers and prints where; without arguments lists what is mounted.',
     positionals: { ...refuse(0, MANY), complete: 'container' },
-    options: [option('--json bool', 'JSON'), option('--notruncate bool', 'no effect', { hidden: true, tier: 'P2' })],
+    options: [
+      option('--json bool', 'print JSON'),
+      option('--notruncate bool', 'no effect', { hidden: true, tier: 'P2' }),
+    ],
     examples: ['mount work', 'mount --json'],
     load: async () => (await import('./commands/mount.ts')).mount,
   }),
@@ -274,7 +283,7 @@ export const COMMANDS: readonly Command[] = [
     positionals: none('prune'),
     options: [
       option('-a,--all bool', 'every image no container uses'),
-      option('-f,--force bool', 'containers that use them too', { tier: 'P1' }),
+      option('-f,--force bool', 'images that containers use too', { tier: 'P1' }),
     ],
     examples: ['prune', 'prune --all'],
     load: async () => (await import('./commands/rmi.ts')).prune,
@@ -283,6 +292,10 @@ export const COMMANDS: readonly Command[] = [
     name: 'pull',
     summary: 'Copy an image into the store',
     usage: 'IMAGE',
+    description:
+      'Copies an image into the store and prints its id. IMAGE is a name in a registry, or begins with a transport: ' +
+      'docker://, oci:DIR[:NAME], oci-archive:FILE, docker-archive:FILE[:NAME], dir:DIR, docker-daemon:NAME or ' +
+      'containers-storage:NAME.',
     positionals: { ...refuse(1, 1, 'an image name must be specified', TOO_MANY), complete: 'image' },
     options: PULL_COMMAND_FLAGS,
     examples: ['pull alpine', 'pull --platform linux/arm64 alpine', 'pull docker-archive:app.tar'],
@@ -292,6 +305,10 @@ export const COMMANDS: readonly Command[] = [
     name: 'push',
     summary: 'Copy an image out of the store',
     usage: 'IMAGE [DEST]',
+    description:
+      'Copies an image, or of a list the image for this machine, out of the store. DEST is a name in a registry, or ' +
+      'begins with a transport: docker://, oci:DIR[:NAME], oci-archive:FILE, docker-archive:FILE[:NAME], dir:DIR, ' +
+      "docker-daemon:NAME or containers-storage:NAME. Without it the image's own name says where to.",
     positionals: { ...refuse(1, 2, 'at least a source image ID must be specified', TOO_MANY), complete: 'image' },
     options: PUSH_FLAGS,
     examples: ['push app registry.example.com/team/app', 'push app oci-archive:app.tar'],
@@ -349,7 +366,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '',
     positionals: none('doctor'),
     interspersed: true,
-    options: [option('--json bool', 'JSON')],
+    options: [option('--json bool', 'print JSON')],
     examples: ['doctor'],
     load: async () => (await import('./commands/doctor.ts')).doctor,
   }),
@@ -359,7 +376,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '',
     positionals: none('version'),
     interspersed: true,
-    options: [option('--json bool', 'JSON')],
+    options: [option('--json bool', 'print JSON')],
     examples: ['version --json'],
     load: async () => (await import('./commands/version.ts')).version,
   }),

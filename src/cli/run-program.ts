@@ -36,13 +36,20 @@ export async function runProgram(s: Surroundings): Promise<number> {
     flags = parsed.flags;
     checkLogLevel(flags);
     const body = await command.load();
-    return await body(makeContext(s, command, parsed));
+    const context = makeContext(s, command, parsed);
+    if (!isProfiled(flags)) return await body(context);
+    const { profiled } = await import('./profile.ts');
+    return await profiled(flags, () => body(context));
   } catch (thrown) {
     const error = await firstOf(thrown, s);
     // An abort was asked for; its reason says all.
     if (!s.signal.aborted) await tellError(error, s, flags);
     return errorCode(error);
   }
+}
+
+function isProfiled(flags: Flags): boolean {
+  return flags.given('cpu-profile') || flags.given('memory-profile');
 }
 
 /** What failed first, where cleaning up failed as well. */

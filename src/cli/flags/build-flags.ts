@@ -84,8 +84,11 @@ export const BUILD_FLAGS: readonly Option[] = [
   option('--mount strs SPEC', 'mount for every RUN', { tier: 'P1' }),
   option('--stdin bool', 'give standard input to RUN, which is run anew each time', { tier: 'P2' }),
   option('--compat-volumes bool', 'throw away what a RUN writes below a VOLUME', { tier: 'P1' }),
-  option('--rm|--purge bool', 'remove working containers afterwards', { tier: 'P1', default: 'true' }),
-  option('--force-rm bool', 'remove them after a failure too', { tier: 'P1' }),
+  option('--rm|--purge bool', 'leave no working containers, as is always done: false is refused', {
+    tier: 'P1',
+    default: 'true',
+  }),
+  option('--force-rm bool', 'the same after a failure: not together with --keep-failed', { tier: 'P1' }),
   option('--manifest str LIST', 'put the image, or that of each platform, into a list', { complete: 'image' }),
   option('--save-stages bool', 'keep images of the stages below the target', { tier: 'P1' }),
   option('--stage-labels bool', 'label those with name and base of the stage', { tier: 'P2' }),

@@ -1,5 +1,5 @@
 /** Flags of every command, before or after its name. */
-import { ignored, option } from '../option.ts';
+import { option } from '../option.ts';
 import { NO_ID_MAPS } from './run-flags.ts';
 
 export const GLOBAL_FLAGS = [
@@ -24,7 +24,16 @@ export const GLOBAL_FLAGS = [
   option('--color str WHEN', 'always, never or auto', { default: 'auto', choices: ['always', 'never', 'auto'] }),
   option('-h,--help bool', 'show help'),
   option('--debug bool', 'same as --log-level=debug', { hidden: true, tier: 'P2' }),
-  ...ignored('--cpu-profile str', '--memory-profile str'),
+  option('--cpu-profile str FILE', "write where the time went, for browsers' developer tools", {
+    tier: 'P2',
+    hidden: true,
+    complete: 'file',
+  }),
+  option('--memory-profile str FILE', "write where the memory went, for browsers' developer tools", {
+    tier: 'P2',
+    hidden: true,
+    complete: 'file',
+  }),
   option('--storage-opt csv KEY=VALUE', 'an option of the storage driver, such as overlay.mountopt=nodev', {
     tier: 'P1',
     env: 'STORAGE_OPTS',

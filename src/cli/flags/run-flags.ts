@@ -45,14 +45,14 @@ const RUNTIME: readonly Option[] = [
 ];
 
 const NAMES: readonly Option[] = [
-  option('--no-hosts bool', 'keep the image /etc/hosts', { tier: 'P1' }),
-  option('--no-hostname bool', 'keep the image /etc/hostname', { tier: 'P1' }),
+  option('--no-hosts bool', 'leave /etc/hosts as the image has it', { tier: 'P1' }),
+  option('--no-hostname bool', 'leave /etc/hostname as the image has it', { tier: 'P1' }),
 ];
 
 /** What is remembered for later runs: `build` and `from`. */
 const REMEMBERED: readonly Option[] = [
   option('--add-host csv NAME:IP', 'line for /etc/hosts'),
-  option('--dns csv IP', 'resolver, or none to keep the image resolv.conf', { tier: 'P1' }),
+  option('--dns csv IP', 'resolver; none leaves /etc/resolv.conf as the image has it', { tier: 'P1' }),
   option('--dns-option csv OPT', 'resolver option', { tier: 'P2' }),
   option('--dns-search csv DOMAIN', 'search domain', { tier: 'P1' }),
   option('--http-proxy bool', 'pass proxy variables on', { default: 'true' }),

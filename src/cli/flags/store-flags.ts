@@ -22,19 +22,19 @@ export const IMAGES_FLAGS: readonly Option[] = [
   option('-a,--all bool', 'intermediate images too'),
   option('-f,--filter csv KEY=VALUE', 'show only matching images'),
   option('-q,--quiet bool', 'ids only'),
-  option('--json bool', 'JSON'),
+  option('--json bool', 'print JSON'),
   option('--format str TEMPLATE', 'Go template for each image'),
   option('--digests bool', 'show digests', { tier: 'P1' }),
   option('--no-trunc bool', 'full ids'),
   option('-n,--noheading bool', 'no headings'),
-  option('--history bool', 'show the history of names', { tier: 'P2' }),
+  option('--history bool', 'a column with all names of an image', { tier: 'P2' }),
 ];
 
 export const CONTAINERS_FLAGS: readonly Option[] = [
   option('-a,--all bool', 'accepted; all containers here are working containers'),
   option('-f,--filter str KEY=VALUE', 'id=, name= or ancestor=, separated by commas', { tier: 'P1' }),
   option('-q,--quiet bool', 'ids only'),
-  option('--json bool', 'JSON'),
+  option('--json bool', 'print JSON'),
   option('--format str TEMPLATE', 'Go template for each container'),
   option('--notruncate bool', 'full ids'),
   option('-n,--noheading bool', 'no headings'),
@@ -83,7 +83,7 @@ export const HISTORY_FLAGS: readonly Option[] = [
   option('-H,--human bool', 'ages and sizes in words', { default: 'true' }),
   option('--no-trunc bool', 'whole ids and commands'),
   option('-q,--quiet bool', 'ids only'),
-  option('--json bool', 'JSON'),
+  option('--json bool', 'print JSON'),
   option('--format str TEMPLATE', 'json, or a Go template for each step'),
   ...PLATFORM_FLAGS,
   ...REGISTRY_FLAGS,
@@ -108,13 +108,13 @@ export const REBASE_FLAGS: readonly Option[] = [
 export const DIFF_FLAGS: readonly Option[] = [
   option('-s,--size bool', 'how much larger or smaller files are'),
   option('--ignore-times bool', 'leave out what differs in its time alone'),
-  option('--json bool', 'JSON'),
+  option('--json bool', 'print JSON'),
   option('--format str FORMAT', 'json'),
 ];
 
 export const LOGIN_FLAGS: readonly Option[] = [
   option('-u,--username str NAME', 'user'),
-  option('-p,--password str TEXT', 'password'),
+  option('-p,--password str TEXT', 'password, for all to see: better --password-stdin'),
   option('--password-stdin bool', 'read the password from standard input'),
   option('--get-login bool', 'print who is logged in', { tier: 'P1' }),
   option('--cert-dir str DIR', 'certificates for TLS to the registry', { tier: 'P1', complete: 'directory' }),
