@@ -1,3 +1,8 @@
+/**
+ * containers.conf: what an operator sets for every container of a machine or user. Only keys that builds can honour are
+ * read; docs/configuration.md lists them, and says of the others why they mean nothing here.
+ * @see containers.conf(5)
+ */
 import type { NamespaceKind, NetworkMode, ResourceLimit } from '../spec/process-spec.ts';
 import { readToml, type TomlTable } from '../spec/toml-table.ts';
 import { findConfigFiles, readConfigFile } from '../sys/config-files.ts';

@@ -1,3 +1,8 @@
+/**
+ * storage.conf: where the machine's images are to be kept. Slipway's store is its own, so it goes into a directory of its
+ * own below the places named there, and only their drivers that exist here count.
+ * @see containers-storage.conf(5)
+ */
 import { join } from 'node:path';
 import { readToml, type TomlTable } from '../spec/toml-table.ts';
 import { findConfigFiles, readConfigFile } from '../sys/config-files.ts';
