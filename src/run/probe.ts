@@ -1,7 +1,8 @@
 /**
  * Choosing how to run: the strongest isolation that works on this machine, found out by trying it once. What was found
- * is remembered per boot, user and version of the runtime, so that later programs pay for reading one small file; that
- * something does not work for ten minutes only, because it may have been mended, or have failed for lack of room.
+ * is remembered per boot, user, version of the runtime and mounts of control groups, so that later programs pay for
+ * reading one small file; that something does not work for ten minutes only, because it may have been mended, or have
+ * failed for lack of room.
  *
  * Order: an OCI runtime (as `oci` for root, as `rootless` otherwise), then `chroot`. BUILDAH_ISOLATION and
  * BUILDAH_RUNTIME are honoured; what is asked for by name is used or refused, never replaced.
@@ -23,6 +24,7 @@ import { BuilderError } from '../report/builder-error.ts';
 import type { Isolation, ProcessSpec, RunMount } from '../spec/process-spec.ts';
 import { findProgram } from '../sys/host.ts';
 import { makeDirectories } from '../sys/make-directories.ts';
+import { listMounts } from '../sys/mount.ts';
 import { cacheDirectory } from '../sys/user-directories.ts';
 import { currentNamespace, mayMount } from '../sys/user-namespace.ts';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
@@ -196,7 +198,13 @@ function probeKey(isolation: string, path: string, flags: readonly string[]): st
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   const { uidMap } = currentNamespace();
   const ids = uidMap.map(({ inside, outside, length }) => `${inside}:${outside}:${length}`).join(',');
-  return [boot, ids, isolation, path, statSync(path).mtimeMs, ...flags].join(' ');
+  return [boot, ids, isolation, path, statSync(path).mtimeMs, cgroupMounts(), ...flags].join(' ');
+}
+
+/** Runtimes refuse some arrangements of control groups, which a machine may change while it runs. */
+function cgroupMounts(): string {
+  const mounts = listMounts().filter(({ type }) => type === 'cgroup' || type === 'cgroup2');
+  return mounts.map(({ type, target }) => `${type}:${target}`).join(',');
 }
 
 /** In the user's cache: nobody else may tell us what works. */
