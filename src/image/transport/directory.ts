@@ -1,5 +1,5 @@
 /** `dir:PATH`: one image as plain files, `manifest.json` beside blobs named by their hex digest. For looking at images. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readNumbered, readSignatureFile } from '../../registry/lookaside.ts';
 import { writeNumbered } from '../../registry/write-signatures.ts';
@@ -10,6 +10,7 @@ import type { ImageSignature } from '../../spec/image-signature.ts';
 import { isIndex, isManifest } from '../../spec/media-type.ts';
 import { MAX_DOCUMENT_BYTES, parseManifest } from '../../spec/schema.ts';
 import type { Bytes, Cancellable } from '../../spec/target.ts';
+import { errnoOf } from '../../sys/libc.ts';
 import { makeDirectories } from '../../sys/make-directories.ts';
 import type { HoldsSignatures } from '../admission.ts';
 import type { KeepsSignatures } from '../image-signer.ts';
@@ -118,8 +119,14 @@ class ImageDirectory implements OpenTarget, HoldsSignatures, KeepsSignatures {
     return (number) => join(this.#root, `${prefix}signature-${number}`);
   }
 
+  /** Only manifests of a list lie beside `manifest.json`, so that of the image itself is moved there. */
   async tag(d: Descriptor): Promise<void> {
-    await writeWhole(this.#manifestPath, await this.open(d));
+    try {
+      await rename(join(this.#root, `${hexOf(d.digest)}.manifest.json`), this.#manifestPath);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      await writeWhole(this.#manifestPath, await this.open(d));
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
