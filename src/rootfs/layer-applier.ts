@@ -2,7 +2,6 @@
 import { chmodSync, closeSync, constants } from 'node:fs';
 import type { TarEntry } from '../archive/tar-entry.ts';
 import type { TarHandler } from '../archive/tar-parser.ts';
-import { BuilderError } from '../report/builder-error.ts';
 import type { Timestamp } from '../spec/timestamp.ts';
 import { changeMode, changeOwner, changeTime, tryOpenAt } from '../sys/file-calls.ts';
 import { writeFully } from '../sys/file-write.ts';
@@ -29,10 +28,11 @@ import {
   S_IFMT,
   symlinkat,
 } from '../sys/libc.ts';
-import { listDirectory, procPath, splitPath } from '../sys/root-directory.ts';
+import { listDirectory, procPath } from '../sys/root-directory.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import { type ByteString, byteString, bytesOf, displayName } from './copy-walk.ts';
 import { isKeptXattr } from './copy-xattr.ts';
+import { cleanName, cleanPath, invalidEntry, quoted } from './entry-name.ts';
 import { IdMap } from './id-map.ts';
 import { PathSet } from './path-set.ts';
 import { removeTreeAt } from './remove-tree.ts';
@@ -144,7 +144,7 @@ export class LayerApplier implements TarHandler, Disposable {
     } catch (cause) {
       const errno = errnoOf(cause);
       if (errno === undefined || !LAYERS_FAULT.has(errno)) throw cause;
-      throw invalid(entry, (cause as Error).message, cause);
+      throw invalidEntry(entry, (cause as Error).message, cause);
     }
   }
 
@@ -171,7 +171,8 @@ export class LayerApplier implements TarHandler, Disposable {
   }
 
   #applyRoot(entry: TarEntry): void {
-    if (entry.type !== 'directory') throw invalid(entry, `the root type is ${entry.type}, and the root is a directory`);
+    if (entry.type !== 'directory')
+      throw invalidEntry(entry, `the root type is ${entry.type}, and the root is a directory`);
     this.#requireOwner(entry);
     const { root } = this.#directories;
     this.#setDirectoryAttributes(root, Buffer.from('.'), '', entry, false);
@@ -366,11 +367,12 @@ export class LayerApplier implements TarHandler, Disposable {
       }
       const stat = directory === undefined || target === '' ? undefined : lstatatIfAny(directory.fd, targetName);
       if (directory === undefined || stat === undefined) {
-        throw invalid(entry, `the link target ${JSON.stringify(displayName(target))} does not exist in the image`);
+        throw invalidEntry(entry, `the link target ${JSON.stringify(displayName(target))} does not exist in the image`);
       }
-      if ((stat.mode & S_IFMT) === S_IFDIR) throw invalid(entry, 'a hard link to a directory is not possible');
-      if (targetPath === path) throw invalid(entry, 'it is a hard link to itself');
-      if (targetPath.startsWith(`${path}/`)) throw invalid(entry, 'it would replace the directory its target is in');
+      if ((stat.mode & S_IFMT) === S_IFDIR) throw invalidEntry(entry, 'a hard link to a directory is not possible');
+      if (targetPath === path) throw invalidEntry(entry, 'it is a hard link to itself');
+      if (targetPath.startsWith(`${path}/`))
+        throw invalidEntry(entry, 'it would replace the directory its target is in');
       directory.pins += 1;
       try {
         this.#keep(path);
@@ -459,23 +461,6 @@ export class LayerApplier implements TarHandler, Disposable {
   }
 }
 
-/** The entry's path: relative, clean, one character per byte; '' for the root. @throws `layer.invalid` */
-function cleanName(entry: TarEntry): ByteString {
-  return cleanPath(entry.name, entry, 'name');
-}
-
-function cleanPath(raw: Buffer, entry: TarEntry, what: string): ByteString {
-  const text = byteString(raw);
-  // Nearly every name is clean as it is.
-  if (CLEAN.test(text)) return text;
-  const parts = splitPath(raw).map(byteString);
-  if (parts.includes('..')) throw invalid(entry, `the ${what} ${JSON.stringify(raw.toString())} has a ".." component`);
-  return parts.join('/');
-}
-
-/** No empty, `.` or `..` component; components that start with a dot take the slow way. */
-const CLEAN = /^[^/.][^/]*(\/[^/.][^/]*)*$/;
-
 function setMode(parentFd: number, name: Buffer, mode: number): void {
   // chmod(2) follows links, so it is given the very file that is open, which cannot be a link.
   const fd = openat(parentFd, name, O_PATH | constants.O_NOFOLLOW);
@@ -489,18 +474,4 @@ function setMode(parentFd: number, name: Buffer, mode: number): void {
 function removeXattrs(parentFd: number, name: Buffer): void {
   const path = procPath(parentFd, name);
   for (const attribute of llistxattr(path)) if (isKeptXattr(attribute)) lremovexattr(path, attribute);
-}
-
-const quoted = (entry: TarEntry): string => JSON.stringify(entry.name.toString());
-
-function invalid(entry: TarEntry, why: string, cause?: unknown): BuilderError {
-  return new BuilderError('layer.invalid', `cannot apply the layer entry ${shorten(quoted(entry))}: ${why}`, {
-    facts: { path: shorten(entry.name.toString()) },
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
-/** Names may be as long as a header allows; a message should not be. */
-function shorten(name: string): string {
-  return name.length <= 300 ? name : `${name.slice(0, 300)}… (${name.length} characters)`;
 }
