@@ -23,12 +23,14 @@ export function makeBases(folder: string): Readonly<Record<string, string>> {
   return { base: join(folder, 'base'), bare: join(folder, 'bare') };
 }
 
-/** Builds the cases in the rig's store, with a layer for each step or one for all. */
+/**
+ * Builds the cases in the rig's store.
+ * @param layered of each case, whether it gets a layer for each step or one for all
+ */
 export async function buildCases(
   rig: Rig,
-  cases: readonly LanguageCase[],
+  layered: ReadonlyMap<LanguageCase, boolean>,
   bases: Readonly<Record<string, string>>,
-  layers: boolean,
 ): Promise<ReadonlyMap<string, CaseOutcome>> {
   const work = join(rig.folder, 'work');
   using server = await serveFolder(work);
@@ -36,10 +38,8 @@ export async function buildCases(
     root: join(rig.folder, 'root'),
     runroot: join(rig.folder, 'runroot'),
     driver: rig.driver ?? 'overlay',
-    layers,
     bases,
-    // What an ordinary user cannot have, it often cannot prepare either.
-    cases: cases.filter(({ onlyRoot }) => rig.account.kind === 'root' || onlyRoot === undefined),
+    cases: [...layered].map(([one, layers]) => ({ ...one, layers })),
     work,
     http: server.address,
   };

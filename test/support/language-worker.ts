@@ -17,14 +17,18 @@ import { prepareCase } from './language-context.ts';
 import { treeLines } from './tree-lines.ts';
 import { listTree, type TreeEntry } from './tree-listing.ts';
 
+interface OrderedCase extends LanguageCase {
+  readonly layers: boolean;
+}
+
 export interface WorkerOrder {
   readonly root: string;
   readonly runroot: string;
   readonly driver: 'overlay' | 'vfs';
-  readonly layers: boolean;
   /** OCI layouts by the name they get in the store. */
   readonly bases: Readonly<Record<string, string>>;
-  readonly cases: readonly LanguageCase[];
+  /** `layers`: a layer for each step. */
+  readonly cases: readonly OrderedCase[];
   readonly work: string;
   readonly http: string;
 }
@@ -87,9 +91,9 @@ for (const [i, one] of order.cases.entries()) {
   for (let offset = 0; offset < text.length; ) offset += writeSync(1, text, offset);
 }
 
-async function outcomeOf(one: LanguageCase, work: string, http: string): Promise<CaseOutcome> {
+async function outcomeOf(one: OrderedCase, work: string, http: string): Promise<CaseOutcome> {
   const { context, file, images, flags } = prepareCase(one, work, http);
-  const options = { context, layers: order.layers, quiet: true };
+  const options = { context, layers: one.layers, quiet: true };
   events = [];
   try {
     for (const image of images) {
