@@ -17,8 +17,8 @@ import { firstReason, missingPrograms } from '../support/command.ts';
 import { KnownDifferences } from '../support/known-differences.ts';
 import { type LanguageCase, readLanguageCases } from '../support/language-case.ts';
 import { caseDifferences } from '../support/language-check.ts';
-import { sampleCases } from '../support/language-sample.ts';
 import { languageCorpus, makeBases } from '../support/language-way.ts';
+import { sampleCases } from '../support/sample-cases.ts';
 
 const skip = firstReason(
   rootAccount() === undefined && 'dockerd needs root',
@@ -31,7 +31,7 @@ describe('the language corpus built by BuildKit', { skip }, () => {
   const file = join(languageCorpus, 'buildkit-differences.json');
   const known = new KnownDifferences(file);
   const all = readLanguageCases(languageCorpus);
-  const cases = sampleCases(all);
+  const cases = sampleCases(all, 4);
   const scratch = join(tmpdir(), `slipway-language-${process.pid}`);
   const results = new Map<string, readonly string[]>();
   let impossible: string | undefined;

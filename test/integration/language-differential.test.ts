@@ -14,9 +14,9 @@ import { command, firstReason, missingPrograms } from '../support/command.ts';
 import { KnownDifferences } from '../support/known-differences.ts';
 import { readLanguageCases } from '../support/language-case.ts';
 import { caseDifferences } from '../support/language-check.ts';
-import { sampleCases } from '../support/language-sample.ts';
 import { languageCorpus, makeBases, serveFolder } from '../support/language-way.ts';
 import { Rig } from '../support/rig.ts';
+import { sampleCases } from '../support/sample-cases.ts';
 
 const JUDGED = '1.28';
 
@@ -39,7 +39,7 @@ describe('the language corpus built by Buildah', { skip }, () => {
   const file = join(languageCorpus, 'buildah-differences.json');
   const known = new KnownDifferences(file);
   const all = readLanguageCases(languageCorpus);
-  const cases = sampleCases(all);
+  const cases = sampleCases(all, 4);
   const scratch = join(tmpdir(), `slipway-language-${process.pid}`);
   const results = new Map<string, readonly string[]>();
 

@@ -119,7 +119,8 @@ describe('a private network', { skip }, () => {
           const trial = rig.try(['run', ...flags, plain, 'true']);
           if (/does not work here/.test(trial.stderr)) return t.skip(trial.stderr.split('\n')[0]);
           assert.equal(trial.status, 0, trial.stderr);
-          for (const helper of how === 'chroot' ? [...HELPERS, 'private'] : HELPERS) {
+          // What connects the network does not know what runs in it.
+          for (const helper of how === 'chroot' ? [...HELPERS, 'private'] : [HELPERS[0]]) {
             const found = (container: string, ...names: string[]) => {
               const script = look(port, ...names);
               return answers(rig.run('run', ...flags, '--network', helper, container, 'sh', '-c', script));
