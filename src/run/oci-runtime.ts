@@ -23,7 +23,7 @@ import { currentNamespace, idMapCovers } from '../sys/user-namespace.ts';
 import type { Executor, ProcessIo } from './executor.ts';
 import { prepareMountPoints } from './mount-points.ts';
 import { ProcessStreams } from './process-streams.ts';
-import { runtimeSpec } from './runtime-spec.ts';
+import { type RuntimeConditions, runtimeSpec } from './runtime-spec.ts';
 import { runtimeSeccomp } from './seccomp.ts';
 import { sweepCgroups } from './stale-cgroups.ts';
 
@@ -142,10 +142,16 @@ export class RuntimeExecutor implements Executor {
       cgroupNamespace: !rootless && existsSync('/proc/self/ns/cgroup'),
       seccomp: runtimeSeccomp(process),
       scratchFor,
+      ...terminalSize(),
       ...this.#cgroupsPath(process, id),
     });
     writeFile(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
   }
+}
+
+function terminalSize(): Pick<RuntimeConditions, 'terminalSize'> {
+  const { isTTY, rows, columns } = globalThis.process.stdout;
+  return isTTY ? { terminalSize: { rows, columns } } : {};
 }
 
 let hasSwept = false;

@@ -17,6 +17,8 @@ export interface RuntimeConditions {
   readonly hasTtyGroup: boolean;
   readonly seccomp: RuntimeSeccomp | undefined;
   readonly cgroupNamespace: boolean;
+  /** Of a terminal from its first moment; runtimes differ in whether they find it out themselves. */
+  readonly terminalSize?: { readonly rows: number; readonly columns: number };
   /** Place of the cgroup in the runtime's notation; its own choice when absent. */
   readonly cgroupsPath?: string;
   /** Where throwaway mounts keep their layers, by index of the mount. */
@@ -30,6 +32,10 @@ interface SpecMount {
   readonly options: readonly string[];
 }
 
+function consoleSize({ terminal }: ProcessSpec, { terminalSize: size }: RuntimeConditions): object {
+  return terminal && size !== undefined ? { consoleSize: { height: size.rows, width: size.columns } } : {};
+}
+
 /** A value to be written as config.json. */
 export function runtimeSpec(process: ProcessSpec, on: RuntimeConditions): object {
   const capabilities = process.capabilities.map((name) => `CAP_${name}`);
@@ -37,6 +43,7 @@ export function runtimeSpec(process: ProcessSpec, on: RuntimeConditions): object
     ociVersion: '1.0.2',
     process: {
       terminal: process.terminal,
+      ...consoleSize(process, on),
       user: { uid: process.user.uid, gid: process.user.gid, additionalGids: process.user.groups, umask: 0o022 },
       args: process.args,
       env: process.env,
