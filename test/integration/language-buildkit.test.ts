@@ -2,7 +2,7 @@
  * The language corpus built by the BuildKit inside the distribution's Docker. Where it comes to something else than the
  * case says, `buildkit-differences.json` beside the corpus has the differences and the word under which
  * docs/compatibility.md tells why (see `test/support/known-differences.ts`). Cases of which the frontend or the client is
- * older than a feature are left out, by `test/support/buildkit-features.ts`. Every fourth case is built, all with `CASES=`.
+ * older than a feature are left out, by `test/support/buildkit-features.ts`. Every eighth case is built, all with `CASES=`.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ describe('the language corpus built by BuildKit', { skip }, () => {
   const file = join(languageCorpus, 'buildkit-differences.json');
   const known = new KnownDifferences(file);
   const all = readLanguageCases(languageCorpus);
-  const cases = sampleCases(all, 4);
+  const cases = sampleCases(all, 8);
   const scratch = join(tmpdir(), `slipway-language-${process.pid}`);
   const results = new Map<string, readonly string[]>();
   let impossible: string | undefined;

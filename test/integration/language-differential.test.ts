@@ -1,7 +1,7 @@
 /**
  * The language corpus built by the Buildah of the distribution. Where Buildah comes to something else than the case
  * says, `buildah-differences.json` beside the corpus has the differences and the word under which docs/compatibility.md
- * tells why (see `test/support/known-differences.ts`). Every fourth case is built, all with `CASES=`.
+ * tells why (see `test/support/known-differences.ts`). Every eighth case is built, all with `CASES=`.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,7 +39,7 @@ describe('the language corpus built by Buildah', { skip }, () => {
   const file = join(languageCorpus, 'buildah-differences.json');
   const known = new KnownDifferences(file);
   const all = readLanguageCases(languageCorpus);
-  const cases = sampleCases(all, 4);
+  const cases = sampleCases(all, 8);
   const scratch = join(tmpdir(), `slipway-language-${process.pid}`);
   const results = new Map<string, readonly string[]>();
 

@@ -68,9 +68,9 @@ describe('an odd environment', {
           }
         });
 
-        it(`opens the store or says which place it cannot be in, with a HOME that is ${what}`, {
-          skip: name === 'root' && 'the store of root is in no home',
-        }, () => {
+        // The store of root is in no home.
+        if (name === 'root') continue;
+        it(`opens the store or says which place it cannot be in, with a HOME that is ${what}`, () => {
           // Where there is no home, that of /etc/passwd would be the next.
           const data = value().startsWith('/') ? {} : { XDG_DATA_HOME: join(rig.folder, 'work-data') };
           rig.makeFolder('work-data');
