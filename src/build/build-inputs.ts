@@ -1,7 +1,7 @@
 /** Collects what a build fetches while its steps run side by side; the order is brought in afterwards. */
 import type { FetchedInput } from '../attest/build-facts.ts';
 import type { LocalImage } from '../container/local-image.ts';
-import { normalizePlatform } from '../spec/platform.ts';
+import { buildPlatform } from '../spec/platform.ts';
 
 export class BuildInputs {
   readonly #found = new Map<string, FetchedInput>();
@@ -19,9 +19,7 @@ export class BuildInputs {
 
 /** A base image or one that is copied from. @param reference the full name, or what was asked for where there is none */
 export function imageInput({ record, config }: LocalImage, reference: string): FetchedInput {
-  const { os, architecture, variant } = config;
-  const platform = normalizePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) });
-  return { kind: 'image', reference, digest: record.manifest.digest, platform };
+  return { kind: 'image', reference, digest: record.manifest.digest, platform: buildPlatform(config) };
 }
 
 /** The input as it may be told. */

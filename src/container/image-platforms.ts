@@ -4,7 +4,7 @@ import { BuilderError, isBuilderError } from '../report/builder-error.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { parseImageName } from '../spec/image-name.ts';
 import { isIndex } from '../spec/media-type.ts';
-import { normalizePlatform, type Platform } from '../spec/platform.ts';
+import { buildPlatform, type Platform } from '../spec/platform.ts';
 import type { ImageRecord } from '../store/image-table.ts';
 import type { Engine } from './engine.ts';
 import { findImage, loadImage, spokenName } from './local-image.ts';
@@ -48,6 +48,5 @@ function storedPlatforms(engine: Engine, record: ImageRecord, isHere: boolean): 
     const counts = ({ digest }: Descriptor): boolean => !isHere || engine.store.blobs.has(digest);
     return indexPlatforms({ ...index, manifests: index.manifests.filter(counts) });
   }
-  const { os, architecture, variant } = normalizePlatform(loadImage(engine, record).config);
-  return [{ os, architecture, ...(variant === undefined ? {} : { variant }) }];
+  return [buildPlatform(loadImage(engine, record).config)];
 }

@@ -8,6 +8,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { DiffId } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import { type ImageFormat, isIndex, MEDIA } from '../spec/media-type.ts';
+import { buildPlatform } from '../spec/platform.ts';
 import { parseReference, repositoryName } from '../spec/reference.ts';
 import type { Engine } from './engine.ts';
 import { baseAnnotations } from './from.ts';
@@ -106,9 +107,8 @@ async function oldBase(engine: Engine, name: string, image: LocalImage, o: Rebas
   }
 }
 
-function forPlatform({ config: { os, architecture, variant } }: LocalImage, o: RebaseOptions): PullOptions {
-  const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
-  return { ...o, platform, policy: 'missing' };
+function forPlatform({ config }: LocalImage, o: RebaseOptions): PullOptions {
+  return { ...o, platform: buildPlatform(config), policy: 'missing' };
 }
 
 /** The stored image with a name whose layers are the most of this one's lowest. */

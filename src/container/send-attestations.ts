@@ -6,7 +6,7 @@ import type { ImageConfig } from '../spec/image-config.ts';
 import type { TransportName } from '../spec/image-name.ts';
 import type { ImageIndex, Manifest } from '../spec/manifest.ts';
 import { isIndex } from '../spec/media-type.ts';
-import { normalizePlatform, type Platform } from '../spec/platform.ts';
+import { buildPlatform, type Platform } from '../spec/platform.ts';
 import type { Bytes, Cancellable, Target } from '../spec/target.ts';
 import type { Engine } from './engine.ts';
 import { readPredicates, type StoredPredicates } from './predicates.ts';
@@ -109,9 +109,7 @@ export async function nameAttested(
 function platformOf(engine: Engine, local: Descriptor): Platform {
   const { blobs } = engine.store;
   const manifest = JSON.parse(blobs.read(local.digest).toString('utf8')) as Manifest;
-  const config = JSON.parse(blobs.read(manifest.config.digest).toString('utf8')) as ImageConfig;
-  const { os, architecture, variant } = config;
-  return normalizePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) });
+  return buildPlatform(JSON.parse(blobs.read(manifest.config.digest).toString('utf8')) as ImageConfig);
 }
 
 async function* once(content: Uint8Array): Bytes {

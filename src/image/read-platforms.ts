@@ -1,7 +1,7 @@
 /** The platforms an image can be had for: those of its index, or of its config where there is only one. */
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { ImageIndex } from '../spec/manifest.ts';
-import { formatPlatform, normalizePlatform, type Platform } from '../spec/platform.ts';
+import { buildPlatform, formatPlatform, type Platform } from '../spec/platform.ts';
 import { MAX_DOCUMENT_BYTES, parseImageConfig, parseManifest } from '../spec/schema.ts';
 import type { ReadTarget } from '../spec/target.ts';
 import { isAttestation } from './choose-platform.ts';
@@ -19,7 +19,7 @@ const ARCHITECTURES: ReadonlySet<string> = new Set(
 export function indexPlatforms({ manifests }: ImageIndex): readonly Platform[] {
   const platforms = manifests
     .filter((entry) => !isAttestation(entry) && (entry.artifactType ?? '') === '')
-    .flatMap(({ platform }) => (platform === undefined ? [] : [withoutVersion(platform)]))
+    .flatMap(({ platform }) => (platform === undefined ? [] : [buildPlatform(platform)]))
     .filter(({ os, architecture }) => os !== '' && os !== 'unknown' && ARCHITECTURES.has(architecture));
   return [...new Map(platforms.map((platform) => [formatPlatform(platform), platform])).values()];
 }
@@ -42,7 +42,7 @@ export async function readPlatforms(
   }
   if (top.kind === 'index') return indexPlatforms(top.value);
   const config = parseImageConfig(await readDocument(from, top.value.config, MAX_DOCUMENT_BYTES, signal));
-  return [withoutVersion(config)];
+  return [buildPlatform(config)];
 }
 
 async function readManifest(from: ReadTarget, d: Descriptor, signal: AbortSignal | undefined) {
@@ -53,10 +53,4 @@ async function readManifest(from: ReadTarget, d: Descriptor, signal: AbortSignal
 function unnamedEntry({ manifests }: ImageIndex): Descriptor | undefined {
   const images = manifests.filter((entry) => !isAttestation(entry));
   return images.length === 1 && images[0]!.platform === undefined ? images[0] : undefined;
-}
-
-/** Versions and features of systems tell no two builds apart. */
-function withoutVersion(platform: Platform): Platform {
-  const { os, architecture, variant } = normalizePlatform(platform);
-  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
 }

@@ -48,6 +48,11 @@ export function normalizePlatform(p: Platform): Platform {
   };
 }
 
+/** What of a platform tells builds apart, in normal form: versions and features of systems do not. */
+export function buildPlatform({ os, architecture, variant }: Platform): Platform {
+  return normalizePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) });
+}
+
 /** Parses `os/arch[/variant]` or `arch`, normalised; undefined when the text has another shape. */
 export function parsePlatform(text: string, defaultOs = 'linux'): Platform | undefined {
   const parts = text.split('/');
