@@ -32,19 +32,15 @@ export interface Containerfile {
 /** @throws `dockerfile.not-found`, `dockerfile.syntax` for an empty file */
 export function readContainerfile(o: ContainerfileOptions): Containerfile {
   if (o.files.length === 0) {
-    for (const name of o.isFetched === true ? DEFAULT_NAMES : []) {
-      const fetched = fromContext(name, o);
+    for (const name of DEFAULT_NAMES) {
+      const path = join(o.contextDir, name);
+      if (o.isFetched !== true && existsSync(path)) return one(path, path, o);
+      const fetched = o.isFetched === true ? fromContext(name, o) : undefined;
       if (fetched !== undefined) return fetched;
     }
-    const found = (o.isFetched === true ? [] : DEFAULT_NAMES)
-      .map((name) => join(o.contextDir, name))
-      .find((path) => existsSync(path));
-    if (found === undefined) {
-      throw new BuilderError('dockerfile.not-found', `no Containerfile or Dockerfile found in ${o.contextDir}`, {
-        hint: 'name one with -f, or give the directory that holds it',
-      });
-    }
-    return one(found, found, o);
+    throw new BuilderError('dockerfile.not-found', `no Containerfile or Dockerfile found in ${o.contextDir}`, {
+      hint: 'name one with -f, or give the directory that holds it',
+    });
   }
   const parts = o.files.map((file) => (file === '-' ? stdin(o) : named(file, o)));
   if (parts.length === 1) return parts[0]!;
@@ -57,9 +53,10 @@ function stdin(o: ContainerfileOptions): Containerfile {
 }
 
 function named(file: string, o: ContainerfileOptions): Containerfile {
+  if (o.isFetched !== true) return one(locate(file, o, [o.cwd, o.contextDir]), file, o);
   const isBeside = statSync(resolve(o.cwd, file), { throwIfNoEntry: false })?.isFile() === true;
-  const fetched = o.isFetched === true && !isBeside ? fromContext(file, o) : undefined;
-  return fetched ?? one(locate(file, o.isFetched === true ? { ...o, contextDir: o.cwd } : o), file, o);
+  // Of what came from elsewhere only regular files are read; pipes of the caller are.
+  return (isBeside ? undefined : fromContext(file, o)) ?? one(locate(file, o, [o.cwd]), file, o);
 }
 
 /** A file of a context that came from elsewhere; undefined when there is none. */
@@ -79,9 +76,9 @@ function fromContext(file: string, o: ContainerfileOptions): Containerfile | und
   }
 }
 
-/** A relative name is looked for beside the caller, then in the context. */
-function locate(file: string, o: ContainerfileOptions): string {
-  const candidates = [resolve(o.cwd, file), resolve(o.contextDir, file)];
+/** A relative name is looked for in `places`: beside the caller, then in the context. */
+function locate(file: string, o: ContainerfileOptions, places: readonly string[]): string {
+  const candidates = places.map((place) => resolve(place, file));
   const found = candidates.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
   if (found !== undefined) return found;
   // Named pipes and /dev/fd/N are files to read, too.
