@@ -142,13 +142,14 @@ export class RuntimeExecutor implements Executor {
       cgroupNamespace: !rootless && existsSync('/proc/self/ns/cgroup'),
       seccomp: runtimeSeccomp(process),
       scratchFor,
-      ...terminalSize(),
+      ...(process.terminal ? terminalSize() : {}),
       ...this.#cgroupsPath(process, id),
     });
     writeFile(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
   }
 }
 
+/** Looking at standard output opens it, so only who needs the size does. */
 function terminalSize(): Pick<RuntimeConditions, 'terminalSize'> {
   const { isTTY, rows, columns } = globalThis.process.stdout;
   return isTTY ? { terminalSize: { rows, columns } } : {};

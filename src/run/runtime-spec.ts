@@ -32,18 +32,15 @@ interface SpecMount {
   readonly options: readonly string[];
 }
 
-function consoleSize({ terminal }: ProcessSpec, { terminalSize: size }: RuntimeConditions): object {
-  return terminal && size !== undefined ? { consoleSize: { height: size.rows, width: size.columns } } : {};
-}
-
 /** A value to be written as config.json. */
 export function runtimeSpec(process: ProcessSpec, on: RuntimeConditions): object {
   const capabilities = process.capabilities.map((name) => `CAP_${name}`);
+  const size = process.terminal ? on.terminalSize : undefined;
   return {
     ociVersion: '1.0.2',
     process: {
       terminal: process.terminal,
-      ...consoleSize(process, on),
+      ...(size === undefined ? {} : { consoleSize: { height: size.rows, width: size.columns } }),
       user: { uid: process.user.uid, gid: process.user.gid, additionalGids: process.user.groups, umask: 0o022 },
       args: process.args,
       env: process.env,
