@@ -38,7 +38,10 @@ export async function sweepLostContainers(engine: Engine): Promise<void> {
   }
 }
 
-/** Gives the bytes freed, those of snapshots only with `measure`; undefined when somebody else has the store open, and nothing was done. */
+/**
+ * Gives the bytes freed, those of snapshots only with `measure`; undefined when somebody else has the store open, and
+ * nothing was done.
+ */
 export function collectGarbage(engine: Engine, o: SweepOptions = {}): Promise<number | undefined> {
   return engine.store.alone(async () => {
     const age = ageToForget(o);

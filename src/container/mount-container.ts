@@ -26,7 +26,7 @@ export async function openRootfs(engine: Engine, container: WorkingContainer): P
   return engine.snapshots.mount(container.id);
 }
 
-/** A plain directory needs no mount; an overlay gets a place, on the file system of the snapshots, that no other process sweeps. */
+/** A plain directory needs no mount; an overlay gets a place that no other process sweeps, beside the snapshots. */
 function lastingPlace(engine: Engine, container: WorkingContainer): string | undefined {
   if (engine.snapshots.driver === 'vfs') return undefined;
   const path = join(engine.store.paths.mounts, container.id, 'merged');

@@ -2,7 +2,6 @@
  * The form in which a layer leaves the store. It is compressed while it is sent, and the blob is kept: the next push, to
  * anywhere, finds it made.
  */
-
 import type { LayerReplacement, SourceLayer } from '../image/copy-options.ts';
 import { type CompressedLayer, compressLayer, layerCompression } from '../image/layer-form.ts';
 import type { Descriptor } from '../spec/descriptor.ts';

@@ -12,7 +12,8 @@ import type { RemovedImage } from './verb-options.ts';
 
 /**
  * Takes a name off an image, and removes the image with its last name; named by id it is removed whole.
- * @throws `image.not-known`; `image.read-only` for one of another store; `image.in-use` for one with several names (by id) or with containers, unless `force`
+ * @throws `image.not-known`; `image.read-only` for one of another store; `image.in-use` for one with several names (by
+ *   id) or with containers, unless `force`
  */
 export async function removeImage(engine: Engine, name: string, o: { force?: boolean } = {}): Promise<RemovedImage> {
   const image = requireImage(engine, name);

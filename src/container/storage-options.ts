@@ -120,15 +120,11 @@ function requireOwn(given: Given, driver: Driver): void {
   const why = Object.hasOwn(REFUSED, given.name) ? REFUSED[given.name] : undefined;
   const isKnownDriver = given.driver === undefined || given.driver === 'overlay' || given.driver === 'vfs';
   if (isKnownDriver && why !== undefined) throw refused(given, why);
-  const wanted = given.driver ?? driver;
-  if (wanted === driver && OWN[driver].includes(given.name)) return;
+  const isForThis = (given.driver ?? driver) === driver;
+  if (isForThis && OWN[driver].includes(given.name)) return;
   const other = driver === 'vfs' ? 'overlay' : 'vfs';
-  if (OWN[other].includes(given.name) && wanted !== driver) {
-    throw refused(given, `the driver of this store is ${driver}`);
-  }
-  if (OWN[other].includes(given.name))
-    throw refused(given, `it is one of ${other}, and the driver of this store is ${driver}`);
-  throw unknown(given);
+  if (!OWN[other].includes(given.name)) throw unknown(given);
+  throw refused(given, `${isForThis ? `it is one of ${other}, and ` : ''}the driver of this store is ${driver}`);
 }
 
 function placesOf({ value, text }: Given): readonly string[] {

@@ -96,8 +96,9 @@ function tryMount(mount: OverlayMount, isVolatile: boolean): void {
 
 /**
  * `volatile`: a build's upper directory is thrown away after a crash anyway, so no fsync inside it is worth waiting
- * for, unless storage.conf says so (`disable-volatile`). No index, redirects or metacopy: an upper directory must mean the same without its mount, and redirects planted
- * in a layer must not be followed. In a user namespace these are off by themselves and may not be named.
+ * for, unless storage.conf says so (`disable-volatile`). No index, redirects or metacopy: an upper directory must mean
+ * the same without its mount, and redirects planted in a layer must not be followed. In a user namespace these are off
+ * by themselves and may not be named.
  */
 function optionsOf(mount: OverlayMount, place: (path: string) => string, isVolatile: boolean): string {
   const options = [`lowerdir=${mount.lowers.map(place).join(':')}`];
