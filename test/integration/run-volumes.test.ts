@@ -138,7 +138,7 @@ describe('volumes and terminals', {
         rig.run('run', '--isolation', 'chroot', '--mount', mount, 'work', 'busybox', ...command);
       assert.equal(run('type=tmpfs,target=/t,tmpfs-mode=0711', 'stat', '-c', '%a', '/t'), '711');
       writeFileSync(join(rig.folder, 'work/near'), 'near\n');
-      assert.equal(run(`type=bind,source=${rig.folder}/work/near,target=/n`, 'cat', '/n'), 'near');
+      assert.equal(run(`type=bind,source=${join(rig.folder, 'work', 'near')},target=/n`, 'cat', '/n'), 'near');
       assert.equal(run('type=bind,source=near,target=/n', 'cat', '/n'), 'near');
       const none = rig.try(['run', '--mount', 'type=bind,target=/n', 'work', 'true']);
       assert.match(none.stderr, /the mount "type=bind,target=\/n" has no source/);

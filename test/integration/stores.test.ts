@@ -35,6 +35,15 @@ class Stores {
     return ['--root', join(this.rig.folder, root), '--imagestore', this.images];
   }
 
+  /** Two such roots; the first pulled the base, and its container `work` holds a file `/made`. */
+  sharing(): readonly [readonly string[], readonly string[]] {
+    const [a, b] = [this.of('a'), this.of('b')];
+    this.rig.run(...a, 'pull', '-q', BASE);
+    this.rig.run(...a, 'from', '--name', 'work', 'localhost/latest');
+    this.rig.run(...a, 'run', 'work', 'busybox', 'touch', '/made');
+    return [a, b];
+  }
+
   /** Keys of what containers write, below a store. */
   active(store: string): readonly string[] {
     return readdirSync(join(store, 'v1/rootfs', this.driver, 'active'));
@@ -74,10 +83,7 @@ describe('places of the store', {
         it('an image store serves two roots, each with containers of its own', () =>
           withRig((stores) => {
             const { rig } = stores;
-            const [a, b] = [stores.of('a'), stores.of('b')];
-            rig.run(...a, 'pull', '-q', BASE);
-            rig.run(...a, 'from', '--name', 'work', 'localhost/latest');
-            rig.run(...a, 'run', 'work', 'busybox', 'touch', '/made');
+            const [a, b] = stores.sharing();
             assert.equal(rig.run(...b, 'images', '--format', '{{.Name}}'), 'localhost/latest');
             assert.equal(rig.run(...b, 'containers', '-q'), '');
             assert.equal(rig.run('images', '-q'), '');
@@ -93,10 +99,7 @@ describe('places of the store', {
         it('removing in one root leaves what the containers of another stand on', () =>
           withRig((stores) => {
             const { rig } = stores;
-            const [a, b] = [stores.of('a'), stores.of('b')];
-            rig.run(...a, 'pull', '-q', BASE);
-            rig.run(...a, 'from', '--name', 'work', 'localhost/latest');
-            rig.run(...a, 'run', 'work', 'busybox', 'touch', '/made');
+            const [a, b] = stores.sharing();
             rig.run(...b, 'rmi', '--force', 'latest');
             rig.run(...b, 'system', 'prune', '--all', '--force');
             assert.equal(rig.run(...b, 'images', '-q'), '');
@@ -170,8 +173,9 @@ describe('places of the store', {
             const script = 'cat /note; ls /bin/true 2>/dev/null; echo y >> /note; rm /bin/false';
             assert.equal(rig.run(...with_, 'run', 'work', 'busybox', 'sh', '-c', `${script}`), 'x');
             const own = rig.run(...with_, 'commit', '-q', 'work', 'own');
-            rig.run(...with_, 'push', '-q', 'own', `oci:${rig.folder}/work/out:own`);
-            rig.run('--root', join(rig.folder, 'third'), 'pull', '-q', `oci:${rig.folder}/work/out:own`);
+            const layout = `oci:${join(rig.folder, 'work', 'out')}:own`;
+            rig.run(...with_, 'push', '-q', 'own', layout);
+            rig.run('--root', join(rig.folder, 'third'), 'pull', '-q', layout);
             assert.equal(rig.run('--root', join(rig.folder, 'third'), 'images', '-q', '--no-trunc'), `sha256:${own}`);
             const blobs = join(rig.folder, 'root/v1/blobs/sha256');
             const layers = readdirSync(blobs).filter((name) => lstatSync(join(blobs, name)).isSymbolicLink());

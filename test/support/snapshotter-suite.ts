@@ -222,7 +222,7 @@ export function snapshotterSuite(driver: Driver): void {
       const root = join(place(), 'store');
       const id = await sealScript(snapshotter(driver, root), 'a', undefined, 'touch f');
       mkdirSync(join(root, 'tmp/half/fs/d'), { recursive: true });
-      mkdirSync(join(root, 'mounts/dead/work/inner'), { recursive: true });
+      mkdirSync(join(root, 'mounts', 'dead', 'work', 'inner'), { recursive: true });
       execFileSync('ln', ['-s', '../snapshots/nothere/fs', join(root, 'l/aaaaaa')]);
       const snapshots = snapshotter(driver, root);
       for (const name of ['tmp', 'mounts']) assert.deepEqual(readdirSync(join(root, name)), []);

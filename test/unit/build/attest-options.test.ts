@@ -40,20 +40,20 @@ describe('what is asked for', () => {
     // A preset of Buildah's means a file and no attestation.
     [
       { sbom: 'syft-spdx', sbomOutput: 'a.json', sbomPurlOutput: '/b' },
-      { ...NOTHING, files: { format: 'spdx', document: '/work/a.json', purls: '/b' } },
+      { ...NOTHING, files: { format: 'spdx', document: '/there/a.json', purls: '/b' } },
     ],
     [
       { sbom: 'trivy', sbomOutput: 'a.json' },
-      { ...NOTHING, files: { format: 'cyclonedx', document: '/work/a.json', purls: undefined } },
+      { ...NOTHING, files: { format: 'cyclonedx', document: '/there/a.json', purls: undefined } },
     ],
     [
       { sbom: 'cyclonedx', sbomOutput: 'a.json' },
-      { ...NOTHING, sbom: 'cyclonedx', files: { format: 'cyclonedx', document: '/work/a.json', purls: undefined } },
+      { ...NOTHING, sbom: 'cyclonedx', files: { format: 'cyclonedx', document: '/there/a.json', purls: undefined } },
     ],
-    [{ sbomPurlOutput: 'p' }, { ...NOTHING, files: { format: 'spdx', document: undefined, purls: '/work/p' } }],
+    [{ sbomPurlOutput: 'p' }, { ...NOTHING, files: { format: 'spdx', document: undefined, purls: '/there/p' } }],
   ];
   for (const [options, expected] of cases)
-    it(JSON.stringify(options), () => assert.deepEqual(parseAttestations(options, '/work'), expected));
+    it(JSON.stringify(options), () => assert.deepEqual(parseAttestations(options, '/there'), expected));
 });
 
 describe('refused', () => {
@@ -75,7 +75,7 @@ describe('refused', () => {
   for (const [options, code, message] of cases) {
     it(JSON.stringify(options), () => {
       assert.throws(
-        () => parseAttestations(options, '/work'),
+        () => parseAttestations(options, '/there'),
         (error) => isBuilderError(error, code) && message.test(error.message),
       );
     });
