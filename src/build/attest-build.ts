@@ -4,7 +4,14 @@ import { provenance } from '../attest/provenance.ts';
 import type { Engine } from '../container/engine.ts';
 import { nowNanoseconds } from '../container/image-times.ts';
 import { storePredicates } from '../container/predicates.ts';
-import { type SbomFormat, sbomDocument, snapshotInventory, writeSbomFiles } from '../container/sbom-files.ts';
+import {
+  changesImage,
+  type SbomFormat,
+  sbomDocument,
+  sbomsInImage,
+  snapshotInventory,
+  writeSbomFiles,
+} from '../container/sbom-files.ts';
 import type { BuildOptions } from '../container/verb-options.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { formatPlatform, type Platform } from '../spec/platform.ts';
@@ -40,7 +47,7 @@ const SBOM_FILES: Readonly<Record<SbomFormat, string>> = { spdx: 'sbom.spdx.json
 
 /**
  * Says what is wanted about what a platform came to, keeps it in the store, and writes the files of `--sbom-output` and
- * `--sbom-purl-output`.
+ * `--sbom-purl-output`; those of `--sbom-image-output` and `--sbom-image-purl-output` become part of the target.
  */
 export async function attestBuild(
   engine: Engine,
@@ -54,6 +61,9 @@ export async function attestBuild(
     const inventory = await snapshotInventory(engine, await snapshotOf(engine, run.result.root));
     const subject = { name: moment.name, created: run.image.createdOf(run.result.config) };
     if (files !== undefined) writeSbomFiles(files, inventory, subject);
+    if (files !== undefined && changesImage(files)) {
+      await run.embed(sbomsInImage(files, inventory, subject), subject.created);
+    }
     if (sbom !== undefined) {
       const predicate = { type: SBOM_TYPES[sbom], content: sbomDocument(sbom, inventory, subject) };
       predicates.push({ predicate, fileName: SBOM_FILES[sbom] });

@@ -12,6 +12,7 @@ import type { StoredPredicates } from '../container/predicates.ts';
 import { isRemoteName, sendImage } from '../container/push.ts';
 import { checkRunDefaults } from '../container/run-defaults.ts';
 import { prepareRuns } from '../container/run-process.ts';
+import { writesFiles } from '../container/sbom-files.ts';
 import { newImageName } from '../container/short-names.ts';
 import { summarizeImage } from '../container/summaries.ts';
 import { refuseSigning } from '../container/trust.ts';
@@ -225,9 +226,9 @@ function refuseUnsupported(o: BuildOptions, outputs: readonly Output[], wanted: 
     });
   }
   if ((o.platforms?.length ?? 0) < 2) return;
-  if (wanted.files !== undefined) {
+  if (wanted.files !== undefined && writesFiles(wanted.files)) {
     throw new BuilderError('usage.unsupported', 'the SBOMs of several platforms cannot be written to one file', {
-      hint: 'use --sbom=true, which attests each image',
+      hint: 'use --sbom=true, which attests each image, or --sbom-image-output',
     });
   }
   if (outputs.some(({ type }) => type === 'tar')) {

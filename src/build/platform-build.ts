@@ -1,4 +1,5 @@
 /** One target for one platform: the graph of its steps, and what running a vertex means. */
+import type { AddedFile } from '../container/added-files.ts';
 import type { IgnoreRules } from '../container/copy-source.ts';
 import type { Engine } from '../container/engine.ts';
 import { FileMemory } from '../container/file-memory.ts';
@@ -24,6 +25,7 @@ import { type BuildInputs, imageInput } from './build-inputs.ts';
 import type { BuildRequest } from './build-request.ts';
 import { BuildTrace, type TracedBase, traceTable } from './build-trace.ts';
 import type { ExportedSteps } from './cache-export.ts';
+import { withFiles } from './embedded-files.ts';
 import { type Entitlements, parseEntitlements } from './entitlements.ts';
 import { type FindImage, pulledImage } from './find-image.ts';
 import { Origins } from './origins.ts';
@@ -176,6 +178,12 @@ export class PlatformBuild implements AsyncDisposable {
   /** What the target came to. @throws RangeError before its last vertex has run */
   get result(): StageResult {
     return this.#resultOf(this.#lowered.target);
+  }
+
+  /** Puts files that were made about the target on top of it. @param created RFC 3339 */
+  async embed(files: readonly AddedFile[], created: string): Promise<void> {
+    const result = await withFiles(this.#b.engine, this.result, files, this.#b.times, created);
+    this.#done.set(this.#lowered.target, result);
   }
 
   /** Steps that others may reuse: of the stages the image stands on, and of all. */

@@ -1,19 +1,20 @@
-/** Files of the caller that a commit puts into the image as a layer of their own. */
-import { resolve } from 'node:path';
+/** Files that a commit puts into the image as a layer of their own: of the caller, or made for it. */
+import { basename, resolve } from 'node:path';
 import { BuilderError } from '../report/builder-error.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
-import type { ChainId } from '../spec/digest.ts';
+import { type ChainId, type DiffId, hexOf } from '../spec/digest.ts';
+import type { HistoryEntry } from '../spec/image-config.ts';
 import { S_IFMT, S_IFREG } from '../sys/libc.ts';
 import { RootDirectory } from '../sys/root-directory.ts';
 import { copyInto } from './copy-into.ts';
-import { type ResolvedSource, resolveSources } from './copy-source.ts';
+import { inlineSource, type ResolvedSource, resolveSources } from './copy-source.ts';
 import { type Engine, temporaryKey } from './engine.ts';
 import type { ImageTimes } from './image-times.ts';
 import { type SealedLayer, sealLayer } from './seal-layer.ts';
 
 export interface AddedFile {
-  /** Absolute. */
-  readonly source: string;
+  /** A path, absolute, or the content itself. */
+  readonly source: string | Buffer;
   /** Absolute, in the image. */
   readonly destination: string;
 }
@@ -54,22 +55,22 @@ export async function sealAddedFiles(
   }
 }
 
+/** The line of history for such a layer, in Buildah's words. */
+export function addedFilesEntry(diffId: DiffId, created: string): HistoryEntry {
+  return { created, created_by: `/bin/sh -c #(nop) ADD dir:${hexOf(diffId)} in / ` };
+}
+
 async function copyFiles(engine: Engine, key: string, files: readonly AddedFile[], times: ImageTimes): Promise<void> {
   using host = new RootDirectory('/');
   await using mounted = await engine.snapshots.mount(key);
   const timestamp = { seconds: Math.floor(Date.parse(times.now()) / 1000), nanoseconds: 0 };
   for (const { source, destination } of files) {
-    const sources = await resolveSources({
-      root: host,
-      rootName: 'the file system',
-      patterns: [source],
-      allowWildcard: false,
-      signal: engine.signal,
-    });
-    requireFile(source, sources);
     await copyInto(engine, {
       rootPath: mounted.path,
-      sources,
+      sources:
+        typeof source === 'string'
+          ? await callersFile(engine, host, source)
+          : [inlineSource(basename(destination), source)],
       destination,
       chown: '0:0',
       chmod: '0644',
@@ -78,8 +79,15 @@ async function copyFiles(engine: Engine, key: string, files: readonly AddedFile[
   }
 }
 
-function requireFile(name: string, sources: readonly ResolvedSource[]): void {
-  if (sources.every(({ entry }) => (entry.stat.mode & S_IFMT) === S_IFREG)) return;
+async function callersFile(engine: Engine, host: RootDirectory, name: string): Promise<readonly ResolvedSource[]> {
+  const sources = await resolveSources({
+    root: host,
+    rootName: 'the file system',
+    patterns: [name],
+    allowWildcard: false,
+    signal: engine.signal,
+  });
+  if (sources.every(({ entry }) => (entry.stat.mode & S_IFMT) === S_IFREG)) return sources;
   throw new BuilderError('copy.invalid', `cannot add ${name} to the image: it is not a regular file`, {
     hint: 'use `slipway copy` before the commit for anything else',
   });

@@ -4,11 +4,11 @@ import { BuilderError } from '../report/builder-error.ts';
 import { diffTrees } from '../rootfs/diff-tree.ts';
 import type { SnapshotId } from '../rootfs/snapshotter.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { chainIdOfAll, type DiffId, hexOf } from '../spec/digest.ts';
+import { chainIdOfAll, type DiffId } from '../spec/digest.ts';
 import { without } from '../spec/edit-config.ts';
 import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import { MEDIA } from '../spec/media-type.ts';
-import { type AddedFile, parseAddedFile, sealAddedFiles } from './added-files.ts';
+import { type AddedFile, addedFilesEntry, parseAddedFile, sealAddedFiles } from './added-files.ts';
 import { committedConfig } from './committed-config.ts';
 import { requireContainer } from './container-store.ts';
 import type { Engine } from './engine.ts';
@@ -16,7 +16,14 @@ import { type ImageTimes, imageTimes } from './image-times.ts';
 import { extendList, findList, listEntry } from './manifest-list.ts';
 import { isRemoteName, sendImage } from './push.ts';
 import { deleteContainer } from './remove-container.ts';
-import { parseSbomFiles, snapshotInventory, writeSbomFiles } from './sbom-files.ts';
+import {
+  changesImage,
+  parseSbomFiles,
+  sbomsInImage,
+  snapshotInventory,
+  writeSbomFiles,
+  writesFiles,
+} from './sbom-files.ts';
 import { type SealedLayer, sealLayer } from './seal-layer.ts';
 import { aliasedName, newImageName } from './short-names.ts';
 import { refuseSigning } from './trust.ts';
@@ -51,7 +58,16 @@ export async function commit(
   // First, because it may be refused.
   const config = committedConfig(engine, container.config, o, times.fixed);
   if (!remote) emitTransfer(engine, 'Getting image source signatures');
-  const sealed = await sealStack(engine, container, times, added, o.squash === true);
+  const subject = { name: name ?? image ?? container.name, created: times.now() };
+  const extra = {
+    files: added,
+    about:
+      sbom === undefined || !changesImage(sbom)
+        ? undefined
+        : async (snapshot: SnapshotId | undefined) =>
+            sbomsInImage(sbom, await snapshotInventory(engine, snapshot), subject),
+  };
+  const sealed = await sealStack(engine, container, times, extra, o.squash === true);
   const written = writeImage(engine, newImage(container, config, sealed, times, o));
   if (remote) {
     await sendImage(engine, written.manifest, image, o);
@@ -64,9 +80,8 @@ export async function commit(
     engine.store.blobs.flush();
     await extendList(engine, o.manifest, [listEntry(engine, written.manifest)]);
   }
-  if (sbom !== undefined) {
-    const inventory = await snapshotInventory(engine, await unpack(engine, sealed));
-    writeSbomFiles(sbom, inventory, { name: name ?? image ?? container.name, created: times.now() });
+  if (sbom !== undefined && writesFiles(sbom)) {
+    writeSbomFiles(sbom, await snapshotInventory(engine, await unpack(engine, sealed)), subject);
   }
   if (o.rm === true) await deleteContainer(engine, container);
   return {
@@ -101,23 +116,37 @@ interface SealedStack {
   readonly diffIds: ImageConfig['rootfs']['diff_ids'];
   /** What the container changed is a layer. */
   readonly added: boolean;
-  /** Digest of the layer of added files on top of it. */
-  readonly filesLayer?: DiffId;
+  /** Digests of the layers of added files on top of it. */
+  readonly filesLayers: readonly DiffId[];
   readonly squash: boolean;
+}
+
+/** What goes into the image on top of the container. */
+interface ExtraContent {
+  readonly files: readonly AddedFile[];
+  /** Gives files that tell about what the image holds without them. */
+  readonly about: ((snapshot: SnapshotId | undefined) => Promise<readonly AddedFile[]>) | undefined;
 }
 
 async function sealStack(
   engine: Engine,
   container: WorkingContainer,
   times: ImageTimes,
-  added: readonly AddedFile[],
+  extra: ExtraContent,
   isSquashed: boolean,
 ): Promise<SealedStack> {
-  if (isSquashed && added.length === 0) return squashed(engine, { key: container.id }, times);
+  if (isSquashed && extra.files.length === 0 && extra.about === undefined) {
+    return squashed(engine, { key: container.id }, times);
+  }
   const own = await sealOwn(engine, container, times);
-  const files = added.length === 0 ? undefined : await sealAddedFiles(engine, own, added, times);
-  if (isSquashed) return squashed(engine, { id: files!.snapshot! }, times);
-  const sealed = [own.layer, files?.layer].filter((layer) => layer !== undefined);
+  const stack = [own];
+  if (extra.files.length > 0) stack.push(await sealAddedFiles(engine, own, extra.files, times));
+  if (extra.about !== undefined) {
+    const below = stack.at(-1)!;
+    stack.push(await sealAddedFiles(engine, below, await extra.about(below.snapshot), times));
+  }
+  if (isSquashed) return squashed(engine, { id: stack.at(-1)!.snapshot! }, times);
+  const sealed = stack.flatMap(({ layer }) => layer ?? []);
   return {
     layers: [
       ...container.baseLayers,
@@ -125,7 +154,7 @@ async function sealStack(
     ],
     diffIds: [...(container.baseConfig?.rootfs.diff_ids ?? []), ...sealed.map(({ diffId }) => diffId)],
     added: own.layer !== undefined,
-    ...(files?.layer === undefined ? {} : { filesLayer: files.layer.diffId }),
+    filesLayers: stack.slice(1).flatMap(({ layer }) => layer?.diffId ?? []),
     squash: false,
   };
 }
@@ -153,7 +182,7 @@ async function squashed(
   times: ImageTimes,
 ): Promise<SealedStack> {
   const layer = await squashLayer(engine, snapshot, times);
-  return { layers: [layer], diffIds: [layer.digest as DiffId], added: true, squash: true };
+  return { layers: [layer], diffIds: [layer.digest as DiffId], added: true, filesLayers: [], squash: true };
 }
 
 /** Writes the whole tree of a snapshot as one layer blob and gives its descriptor (uncompressed). */
@@ -206,10 +235,7 @@ function historyOf(container: WorkingContainer, sealed: SealedStack, times: Imag
     ...(sealed.added ? {} : { empty_layer: true }),
   };
   if (sealed.squash) return [entry];
-  const files: HistoryEntry[] =
-    sealed.filesLayer === undefined
-      ? []
-      : [{ created: times.now(), created_by: `/bin/sh -c #(nop) ADD dir:${hexOf(sealed.filesLayer)} in / ` }];
+  const files = sealed.filesLayers.map((diffId) => addedFilesEntry(diffId, times.now()));
   return [
     ...(container.baseConfig?.history ?? []),
     ...stamp(container.historyBefore),

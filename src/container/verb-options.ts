@@ -179,6 +179,9 @@ export interface CommitOptions extends RegistryOptions, SigningOptions, Encrypti
   readonly sbomOutput?: string;
   /** File for its package URLs, one a line. */
   readonly sbomPurlOutput?: string;
+  /** The same as files of the image, in a layer of their own. */
+  readonly sbomImageOutput?: string;
+  readonly sbomImagePurlOutput?: string;
   /** Delete the working container afterwards. */
   readonly rm?: boolean;
   readonly quiet?: boolean;
@@ -383,6 +386,9 @@ export interface BuildOptions extends RegistryOptions, SigningOptions, Cancellab
   readonly sbomOutput?: string;
   /** File for its package URLs, one a line. */
   readonly sbomPurlOutput?: string;
+  /** The same as files of the image, in a layer of their own. */
+  readonly sbomImageOutput?: string;
+  readonly sbomImagePurlOutput?: string;
   readonly quiet?: boolean;
   /** What always happens: no container outlives a build. */
   readonly forceRm?: boolean;

@@ -144,6 +144,54 @@ describe('attestations', {
       assert.deepEqual(sbomErrors('spdx', JSON.parse(readFileSync(join(work, 'b.json'), 'utf8'))), []);
     });
 
+    it(`${name}: files in the image, of a build and of a commit`, { skip }, async () => {
+      await using rig = await opened(account);
+      const inImage = ['--sbom-image-output', '/root/a.json', '--sbom-image-purl-output', 'usr/share/a.txt'];
+      const purls = 'pkg:deb/debian/hello@2.10-3?arch=all\n';
+      const read = (image: string, path: string): string => {
+        const container = rig.run('from', '--pull-never', image);
+        const text = rig.must(['run', container, 'cat', path]).stdout;
+        rig.run('rm', container);
+        return text;
+      };
+      const facts = (image: string): { layers: number; last: string } => {
+        const lines = rig.run('inspect', '--type', 'image', '--format', '{{json .OCIv1}}', image);
+        const { rootfs, history } = JSON.parse(lines) as {
+          rootfs: { diff_ids: string[] };
+          history: { created_by: string; empty_layer?: boolean }[];
+        };
+        assert.equal(history.filter(({ empty_layer: isEmpty }) => isEmpty !== true).length, rootfs.diff_ids.length);
+        return { layers: rootfs.diff_ids.length, last: history.at(-1)!.created_by };
+      };
+      build(rig, '-t', 'plain');
+      build(rig, '--sbom', 'syft', ...inImage, '-t', 'app');
+      assert.deepEqual(sbomErrors('cyclonedx', JSON.parse(read('app', '/root/a.json'))), []);
+      assert.equal(read('app', '/usr/share/a.txt'), purls);
+      assert.equal(facts('app').layers, facts('plain').layers + 1);
+      assert.match(facts('app').last, /^\/bin\/sh -c #\(nop\) ADD dir:[0-9a-f]{64} in \/ $/);
+
+      build(rig, '--squash', ...inImage, '-t', 'squashed');
+      assert.equal(facts('squashed').layers, 1);
+      assert.equal(read('squashed', '/usr/share/a.txt'), purls);
+
+      // From the cache the same image comes, also where others find its steps.
+      const cached = ['--layers', '--cache-to', `type=local,dest=${join(rig.folder, 'work/cache')}`, ...inImage];
+      const id = build(rig, ...cached, '-t', 'cached');
+      assert.equal(build(rig, ...cached, '-t', 'cached'), id);
+      assert.equal(read('cached', '/usr/share/a.txt'), purls);
+
+      const container = rig.run('from', '--pull-never', 'plain');
+      rig.run('run', container, 'rm', '/made');
+      for (const squash of [[], ['--squash']]) {
+        const added = ['--add-file', `${join(scratch, 'context/status')}:/added`];
+        rig.run('commit', '-q', ...squash, ...added, '--sbom', 'trivy-spdx', ...inImage, container, 'committed');
+        assert.deepEqual(sbomErrors('spdx', JSON.parse(read('committed', '/root/a.json'))), []);
+        assert.equal(read('committed', '/usr/share/a.txt'), purls);
+        assert.equal(read('committed', '/added'), STATUS);
+        assert.equal(facts('committed').layers, squash.length === 1 ? 1 : facts('plain').layers + 3);
+      }
+    });
+
     it(`${name}: each platform of a list has its own`, { skip }, async () => {
       await using rig = await opened(account);
       const layout = join(rig.folder, 'work/layout');

@@ -133,6 +133,8 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
       provenance: 'provenance',
       sbomOutput: 'sbom-output',
       sbomPurlOutput: 'sbom-purl-output',
+      sbomImageOutput: 'sbom-image-output',
+      sbomImagePurlOutput: 'sbom-image-purl-output',
     }),
     ...lists(c, {
       files: 'file',

@@ -28,6 +28,8 @@ async function commitOptions(c: CommandContext): Promise<CommitOptions> {
   const sbom = flags.string('sbom');
   const sbomOutput = flags.string('sbom-output');
   const sbomPurlOutput = flags.string('sbom-purl-output');
+  const sbomImageOutput = flags.string('sbom-image-output');
+  const sbomImagePurlOutput = flags.string('sbom-image-purl-output');
   const changes = flags.strings('change');
   const configFile = flags.string('config');
   const addFiles = flags.strings('add-file');
@@ -49,6 +51,8 @@ async function commitOptions(c: CommandContext): Promise<CommitOptions> {
     ...(sbom === undefined ? {} : { sbom }),
     ...(sbomOutput === undefined ? {} : { sbomOutput }),
     ...(sbomPurlOutput === undefined ? {} : { sbomPurlOutput }),
+    ...(sbomImageOutput === undefined ? {} : { sbomImageOutput }),
+    ...(sbomImagePurlOutput === undefined ? {} : { sbomImagePurlOutput }),
     ...(flags.on('rm') ? { rm: true } : {}),
     ...(flags.on('quiet') ? { quiet: true } : {}),
     signal: c.signal,

@@ -36,6 +36,8 @@ export const SBOM_FILE_FLAGS: readonly Option[] = [
     tier: 'P2',
     complete: 'file',
   }),
+  option('--sbom-image-output str PATH', 'put the SBOM into the image', { tier: 'P2' }),
+  option('--sbom-image-purl-output str PATH', 'put the package URLs into the image', { tier: 'P2' }),
   option('--sbom-merge-strategy str NAME', 'there is one SBOM and nothing to merge', {
     tier: 'P2',
     hidden: true,
@@ -45,11 +47,6 @@ export const SBOM_FILE_FLAGS: readonly Option[] = [
     'packages are read from the image itself, no scanner is run',
     '--sbom-scanner-command strs',
     '--sbom-scanner-image str',
-  ),
-  ...refused(
-    'an SBOM inside the image would be a change of the image it describes; use --sbom-output',
-    '--sbom-image-output str',
-    '--sbom-image-purl-output str',
   ),
 ];
 

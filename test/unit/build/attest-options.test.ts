@@ -5,6 +5,7 @@ import type { BuildOptions } from '../../../src/container/verb-options.ts';
 import { isBuilderError } from '../../../src/report/builder-error.ts';
 
 const NOTHING = { sbom: undefined, provenance: undefined, files: undefined };
+const FILES = { document: undefined, purls: undefined, inImage: { document: undefined, purls: undefined } };
 const MIN = {
   mode: 'min',
   version: 'v1',
@@ -40,17 +41,25 @@ describe('what is asked for', () => {
     // A preset of Buildah's means a file and no attestation.
     [
       { sbom: 'syft-spdx', sbomOutput: 'a.json', sbomPurlOutput: '/b' },
-      { ...NOTHING, files: { format: 'spdx', document: '/there/a.json', purls: '/b' } },
+      { ...NOTHING, files: { ...FILES, format: 'spdx', document: '/there/a.json', purls: '/b' } },
     ],
     [
       { sbom: 'trivy', sbomOutput: 'a.json' },
-      { ...NOTHING, files: { format: 'cyclonedx', document: '/there/a.json', purls: undefined } },
+      { ...NOTHING, files: { ...FILES, format: 'cyclonedx', document: '/there/a.json' } },
     ],
     [
       { sbom: 'cyclonedx', sbomOutput: 'a.json' },
-      { ...NOTHING, sbom: 'cyclonedx', files: { format: 'cyclonedx', document: '/there/a.json', purls: undefined } },
+      { ...NOTHING, sbom: 'cyclonedx', files: { ...FILES, format: 'cyclonedx', document: '/there/a.json' } },
     ],
-    [{ sbomPurlOutput: 'p' }, { ...NOTHING, files: { format: 'spdx', document: undefined, purls: '/there/p' } }],
+    [{ sbomPurlOutput: 'p' }, { ...NOTHING, files: { ...FILES, format: 'spdx', purls: '/there/p' } }],
+    // Paths in the image begin at its root.
+    [
+      { sbom: 'syft', sbomImageOutput: 'a.json', sbomImagePurlOutput: '/b/c' },
+      {
+        ...NOTHING,
+        files: { ...FILES, format: 'cyclonedx', inImage: { document: '/a.json', purls: '/b/c' } },
+      },
+    ],
   ];
   for (const [options, expected] of cases)
     it(JSON.stringify(options), () => assert.deepEqual(parseAttestations(options, '/there'), expected));
