@@ -5,10 +5,11 @@
  * @see RFC 1951, RFC 1952
  */
 import { availableParallelism } from 'node:os';
-import { constants, crc32, createGunzip, deflateRaw, type ZlibOptions } from 'node:zlib';
+import { crc32, createGunzip } from 'node:zlib';
 import { BuilderError } from '../report/builder-error.ts';
 import type { Bytes } from '../spec/target.ts';
 import { blocksOf } from './byte-blocks.ts';
+import { deflateBlock } from './deflate-block.ts';
 import { ENGINE_CHUNK_SIZE, throughEngine } from './zlib-engine.ts';
 
 /**
@@ -70,7 +71,10 @@ export async function* gzip(bytes: Bytes, options: GzipOptions = {}): Bytes {
   let dictionary: Buffer | undefined;
   yield HEADER;
   for await (const block of blocksOf(bytes, BLOCK_BYTES)) {
-    running.push(deflateBlock(block, level, dictionary));
+    const run = deflateBlock(block, level, dictionary);
+    // The consumer may stop before this run's turn comes; a failure nobody waits for must not end the process.
+    run.catch(() => {});
+    running.push(run);
     dictionary = block.subarray(-DICTIONARY_BYTES);
     crc = crc32(block, crc);
     size += block.length;
@@ -78,50 +82,6 @@ export async function* gzip(bytes: Bytes, options: GzipOptions = {}): Bytes {
   }
   for (const run of running) yield await run;
   yield Buffer.concat([LAST_BLOCK, trailer(crc, size)]);
-}
-
-function deflateBlock(block: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer> {
-  const run = deflateWell(block, level, dictionary);
-  // The consumer may stop before this run's turn comes; a failure nobody waits for must not end the process.
-  run.catch(() => {});
-  return run;
-}
-
-/** Taken from a block at as many places to see whether trying to compress it is worth while. */
-const SAMPLE_BYTES = 8 * 1024;
-const SAMPLES = 3;
-/** Jars, images, archives and ciphertext come out above this, everything else far below. */
-const HOPELESS = 0.97;
-
-/**
- * Blocks that hold compressed data already are stored: deflate would spend its longest time on them and save nothing.
- * The decision depends on the content alone, so the output does, too.
- */
-async function deflateWell(block: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer> {
-  if (level > 0 && block.length > 4 * SAMPLES * SAMPLE_BYTES) {
-    const step = Math.floor((block.length - SAMPLE_BYTES) / (SAMPLES - 1));
-    const sample = Buffer.concat(
-      Array.from({ length: SAMPLES }, (_, i) => block.subarray(i * step, i * step + SAMPLE_BYTES)),
-    );
-    const tried = await deflate(sample, { level: 1 });
-    if (tried.length > HOPELESS * sample.length)
-      return deflate(block, { level: 0, ...ENDING, ...withDictionary(dictionary) });
-  }
-  return deflate(block, { level, ...ENDING, ...withDictionary(dictionary) });
-}
-
-// A sync flush ends the run on a byte border without marking the end of the stream. A stored block needs little more
-// room than its content.
-const ENDING: ZlibOptions = { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: BLOCK_BYTES + 1024 };
-
-function withDictionary(dictionary: Buffer | undefined): ZlibOptions {
-  return dictionary === undefined ? {} : { dictionary };
-}
-
-function deflate(block: Buffer, options: ZlibOptions): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    deflateRaw(block, options, (error, result) => (error === null ? resolve(result) : reject(error)));
-  });
 }
 
 function trailer(crc: number, size: number): Buffer {

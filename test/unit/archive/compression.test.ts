@@ -145,6 +145,31 @@ describe('gzip', () => {
     const size = async (level: number) => (await collect(gzip(chunksOf(DATA), { level }))).length;
     assert.ok((await size(1)) > (await size(9)));
   });
+  describe('what has no repeats', () => {
+    const next = random(7);
+    const digits = (length: number) =>
+      Buffer.from(Array.from({ length }, () => '0123456789abcdef'.charCodeAt(next(16))));
+    const text = Buffer.from(Array.from({ length: 4000 }, (_, i) => `line ${i} of ${next(1000)}\n`).join(''));
+    const noise = digits(3_000_000);
+    test('is smaller than with a search for them', async () => {
+      const packed = await collect(gzip(chunksOf(noise)));
+      assert.ok(gunzipSync(packed).equals(noise));
+      assert.ok(packed.length < 0.96 * gzipSync(noise, { level: 9 }).length);
+    });
+    const mixtures: readonly [string, Buffer][] = [
+      ['all of it, a window away', Buffer.concat(Array.from({ length: 100 }, () => noise.subarray(0, 20_000)))],
+      ['an eighth, between what is looked at first', Buffer.concat([noise.subarray(0, 131_072), text, noise])],
+      ['in the middle', Buffer.concat([noise.subarray(0, 460_000), text, noise.subarray(0, 480_000)])],
+      ['at the end', Buffer.concat([noise.subarray(0, 940_000), text])],
+    ];
+    for (const [title, bytes] of mixtures) {
+      test(`is told from what repeats: ${title}`, async () => {
+        const packed = await collect(gzip(chunksOf(bytes)));
+        assert.ok(gunzipSync(packed).equals(bytes));
+        assert.ok(packed.length < gzipSync(bytes).length * 1.01);
+      });
+    }
+  });
   test('gzip(1) reads it', needs('gzip'), async () => {
     assert.ok(run('gzip', ['-dc'], await collect(gzip(chunksOf(DATA)))).equals(DATA));
   });
