@@ -24,6 +24,7 @@ import type { Executor, ProcessIo } from './executor.ts';
 import { prepareMountPoints } from './mount-points.ts';
 import { ProcessStreams } from './process-streams.ts';
 import { type RuntimeConditions, runtimeSpec } from './runtime-spec.ts';
+import { RuntimeTerminal } from './runtime-terminal.ts';
 import { runtimeSeccomp } from './seccomp.ts';
 import { sweepCgroups } from './stale-cgroups.ts';
 
@@ -66,7 +67,8 @@ export class RuntimeExecutor implements Executor {
     const id = `slipway-${randomBytes(6).toString('hex')}`;
     this.#writeBundle(bundle, { directory, root, process: spec, id }, cleanup);
     prepareMountPoints(root, spec, cleanup);
-    const streams = cleanup.use(new ProcessStreams(io));
+    const isOurs = terminal && this.#name.startsWith('crun');
+    const streams = cleanup.use(isOurs ? new RuntimeTerminal(join(bundle, 'console'), io) : new ProcessStreams(io));
     const container = new RuntimeContainer(id, this.runtime, this.#globalFlags(bundle, process), bundle);
     cleanup.defer(() => container.delete());
     const ended = container.run(streams, o.signal, this.#options.noPivot === true);
@@ -232,9 +234,17 @@ class RuntimeContainer {
     this.#directory = directory;
   }
 
-  async run(streams: ProcessStreams, signal: AbortSignal | undefined, noPivot: boolean): Promise<ExitStatus> {
+  async run(
+    streams: ProcessStreams | RuntimeTerminal,
+    signal: AbortSignal | undefined,
+    noPivot: boolean,
+  ): Promise<ExitStatus> {
     const watchdog = this.#startWatchdog();
-    const args = [...this.#flags, 'run', ...(noPivot ? ['--no-pivot'] : []), '--bundle', this.#directory, this.#id];
+    const options = [
+      ...(noPivot ? ['--no-pivot'] : []),
+      ...(streams instanceof RuntimeTerminal ? ['--console-socket', streams.path] : []),
+    ];
+    const args = [...this.#flags, 'run', ...options, '--bundle', this.#directory, this.#id];
     const child = spawn(this.#runtime, args, { env: this.#env, cwd: '/', stdio: [...streams.fds] });
     streams.closeTheirs();
     let forced: NodeJS.Timeout | undefined;

@@ -11,6 +11,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Account, accounts } from '../support/account.ts';
 import { makeBusyboxBase, staticBusybox } from '../support/base-images.ts';
+import { seeOneCgroupVersion } from '../support/cgroup-view.ts';
 import { command, findProgram, firstReason } from '../support/command.ts';
 import { waitUntilNone } from '../support/processes.ts';
 import { Rig } from '../support/rig.ts';
@@ -86,6 +87,7 @@ describe('a private network', { skip }, () => {
   let server: ChildProcess;
   let port = '';
   before(async () => {
+    seeOneCgroupVersion();
     makeBusyboxBase(join(scratch, 'busybox'));
     command('chmod', ['-R', 'u=rwX,go=rX', scratch]);
     server = spawn(process.execPath, ['-e', SERVER], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -7,8 +7,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { accounts } from '../support/account.ts';
 import { makeBusyboxBase, staticBusybox } from '../support/base-images.ts';
+import { seeOneCgroupVersion } from '../support/cgroup-view.ts';
 import { command, findProgram, firstReason } from '../support/command.ts';
 import { Rig } from '../support/rig.ts';
+
+const ISOLATIONS = [['chroot'], ['oci', 'runc'], ['oci', 'crun']] as const;
 
 /** A terminal of 30 lines around a program; once it says "ready", the terminal gets 44 lines of 99 columns. */
 const RESIZER = `
@@ -36,6 +39,7 @@ describe('volumes and terminals', {
 }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'slipway-run-volumes-'));
   before(() => {
+    seeOneCgroupVersion();
     makeBusyboxBase(join(scratch, 'busybox'));
     command('chmod', ['-R', 'u=rwX,go=rX', scratch]);
   });
@@ -50,10 +54,11 @@ describe('volumes and terminals', {
       rig.run('from', '--name', 'work', 'localhost/latest');
       return rig;
     };
-    for (const isolation of ['chroot', 'oci']) {
-      const how = `${isolation}, ${name}`;
+    for (const [isolation, runtime] of ISOLATIONS) {
+      const how = `${runtime ?? isolation}, ${name}`;
+      const isolated = ['--isolation', isolation, ...(runtime === undefined ? [] : ['--runtime', runtime])];
       const problem = (rig: Rig): string | undefined => {
-        const { status, stderr } = rig.try(['run', '--isolation', isolation, 'work', 'busybox', 'true']);
+        const { status, stderr } = rig.try(['run', ...isolated, 'work', 'busybox', 'true']);
         return status !== 0 && /does not work here/.test(stderr) ? stderr : undefined;
       };
 
@@ -67,19 +72,7 @@ describe('volumes and terminals', {
         symlinkSync('/etc/hostname', join(data!, 'link'));
         rig.give(data!);
         const sh = (options: string, script: string, ...flags: readonly string[]) =>
-          rig.try([
-            'run',
-            '--isolation',
-            isolation,
-            ...flags,
-            '-v',
-            `${data}:/v${options}`,
-            'work',
-            'busybox',
-            'sh',
-            '-c',
-            script,
-          ]);
+          rig.try(['run', ...isolated, ...flags, '-v', `${data}:/v${options}`, 'work', 'busybox', 'sh', '-c', script]);
         assert.equal(
           sh(':ro,z', 'cat /v/below/file; echo x > /v/new 2>/dev/null || echo refused').stdout,
           'host\nrefused\n',
@@ -94,7 +87,7 @@ describe('volumes and terminals', {
         assert.deepEqual(owned.stdout, '7:8\n'.repeat(4), owned.stderr);
         assert.equal(statSync('/etc/hostname').uid, before);
         assert.equal(sh(':U', 'true', '--user', '0:0').status, 0);
-        const refused = rig.try(['run', '--isolation', isolation, '-v', '/etc:/v:U', 'work', 'true']);
+        const refused = rig.try(['run', ...isolated, '-v', '/etc:/v:U', 'work', 'true']);
         assert.match(refused.stderr, /the owner of \/etc is not changed/);
       });
 
@@ -108,18 +101,7 @@ describe('volumes and terminals', {
         const script = `trap w=1 WINCH; i=0
           is() { until [ "$(stty size)" = "$1" ]; do i=$((i+1)); [ $i -lt 200 ] || exit 9; sleep 0.05; done; }
           tty -s || exit 8; is "30 70"; w=0; echo ready; is "44 99"; [ $w = 1 ] && exit 3`;
-        const words = [
-          rig.program,
-          ...rig.storeFlags,
-          'run',
-          '--isolation',
-          isolation,
-          'work',
-          'busybox',
-          'sh',
-          '-c',
-          script,
-        ];
+        const words = [rig.program, ...rig.storeFlags, 'run', ...isolated, 'work', 'busybox', 'sh', '-c', script];
         const { uid, gid } = rig.account;
         const result = spawnSync('python3', ['-c', RESIZER, ...words], {
           uid,

@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { accounts } from '../support/account.ts';
 import { makeBusyboxBase, staticBusybox } from '../support/base-images.ts';
+import { seeOneCgroupVersion } from '../support/cgroup-view.ts';
 import { command, firstReason, tryCommand } from '../support/command.ts';
 import { Rig } from '../support/rig.ts';
 
@@ -29,6 +30,7 @@ const skip = firstReason(staticBusybox() === undefined && 'not installed: a stat
 describe('secrets', { skip }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'slipway-secrets-'));
   before(() => {
+    seeOneCgroupVersion();
     makeBusyboxBase(join(scratch, 'busybox'));
     mkdirSync(join(scratch, 'context'));
     writeFileSync(join(scratch, 'secret'), SECRET);
