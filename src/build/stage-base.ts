@@ -31,7 +31,7 @@ export interface StageBottom {
 
 /** How a build gets images, whatever platform they are for. */
 export function pullOptionsOf(o: BuildOptions): PullOptions {
-  const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, pull, decryptionKeys } = o;
+  const { tlsVerify, certDir, authfile, creds, retries, retryDelayMs, pull, decryptionKeys, blobCache } = o;
   return {
     ...(tlsVerify === undefined ? {} : { tlsVerify }),
     ...(certDir === undefined ? {} : { certDir }),
@@ -40,6 +40,7 @@ export function pullOptionsOf(o: BuildOptions): PullOptions {
     ...(retries === undefined ? {} : { retries }),
     ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
     ...(decryptionKeys === undefined ? {} : { decryptionKeys }),
+    ...(blobCache === undefined ? {} : { blobCache }),
     policy: pull ?? ('missing' as const),
   };
 }

@@ -50,6 +50,12 @@ export async function tlsOptions(
   };
 }
 
+/** The flag of BLOB_CACHE_FLAGS. */
+export function blobCacheOption({ flags }: CommandContext): { readonly blobCache?: string } {
+  const blobCache = flags.string('blob-cache');
+  return blobCache === undefined ? {} : { blobCache };
+}
+
 /** The flags of ENCRYPTION_FLAGS. */
 export function encryptionOptions({ flags }: CommandContext): EncryptionOptions {
   const encryptionKeys = flags.strings('encryption-key');

@@ -7,6 +7,7 @@ import { type CompressedLayer, compressLayer, layerCompression } from '../image/
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type ImageFormat, type LayerCompression, layerMediaType, plainCompression } from '../spec/media-type.ts';
 import type { Bytes } from '../spec/target.ts';
+import type { BlobCache } from './blob-cache.ts';
 import type { Engine } from './engine.ts';
 import { layerTar } from './layer-bytes.ts';
 import type { PushOptions } from './verb-options.ts';
@@ -22,11 +23,14 @@ export interface OutgoingForm extends Pick<PushOptions, 'compressionLevel' | 'fo
 
 export class OutgoingLayers {
   readonly #engine: Engine;
+  readonly #cache: BlobCache | undefined;
   /** Blobs that reach the disk beside the end of the transfer. */
   readonly #keeping: Promise<void>[] = [];
 
-  constructor(engine: Engine) {
+  /** @param cache where else blobs may have been made, and are kept */
+  constructor(engine: Engine, cache?: BlobCache) {
     this.#engine = engine;
+    this.#cache = cache;
   }
 
   /** Ends when every blob that was made is kept. */
@@ -41,7 +45,8 @@ export class OutgoingLayers {
     if (has === o.wanted || plainCompression(has) === o.wanted) return undefined;
     if (o.wanted === 'none') return this.#uncompressed(layer, o);
     if (has !== 'none' && o.forceCompression !== true) return undefined;
-    const known = o.compressionLevel === undefined ? this.#made(layer, o.wanted) : undefined;
+    const known =
+      o.compressionLevel === undefined ? (this.#made(layer, o.wanted) ?? (await this.#cached(layer, o))) : undefined;
     if (known !== undefined) return this.#stored(known, o);
     const form = compressLayer(await layerTar(this.#engine, layer.diffId), o.wanted, o.compressionLevel);
     const mediaType = layerMediaType(o.format, plainCompression(o.wanted));
@@ -76,6 +81,18 @@ export class OutgoingLayers {
     return layers.get(diffId).forms.findLast(isMade)?.descriptor;
   }
 
+  /** Takes a blob of another store's over, if the cache has one. */
+  async #cached({ diffId }: SourceLayer, { wanted, format }: OutgoingForm): Promise<Descriptor | undefined> {
+    const form = await this.#cache?.formOf(diffId, wanted);
+    if (form === undefined) return undefined;
+    const { digest, size } = form;
+    const descriptor = { mediaType: layerMediaType(format, plainCompression(wanted)), digest, size };
+    const { blobs, layers } = this.#engine.store;
+    await blobs.push(descriptor, await form.open(), { signal: this.#engine.signal });
+    layers.noteForm(diffId, descriptor);
+    return descriptor;
+  }
+
   #stored({ digest, size, annotations }: Descriptor, { format, wanted }: OutgoingForm): LayerReplacement {
     const mediaType = layerMediaType(format, plainCompression(wanted));
     const descriptor = { mediaType, digest, size, ...(annotations === undefined ? {} : { annotations }) };
@@ -97,9 +114,11 @@ export class OutgoingLayers {
       if (!isWhole) await ingest[Symbol.asyncDispose]();
     }
     const said = annotations();
-    const done = ingest.commit().then(({ digest, size }) => {
+    const done = ingest.commit().then(async ({ digest, size }) => {
       const notes = Object.keys(said).length === 0 ? {} : { annotations: said };
-      layers.noteForm(layer.diffId, { mediaType, digest, size, ...notes });
+      const made = { mediaType, digest, size, ...notes };
+      layers.noteForm(layer.diffId, made);
+      await this.#cache?.keepForm(layer.diffId, made, () => blobs.open(made));
     });
     // Awaited later; until then a failure must not count as unhandled.
     done.catch(() => {});

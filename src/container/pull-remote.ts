@@ -17,6 +17,7 @@ import { hostPlatform, type Platform } from '../spec/platform.ts';
 import { formatReference, parseReference, type QualifiedReference, withDefaultTag } from '../spec/reference.ts';
 import { MAX_DOCUMENT_BYTES, parseImageConfig } from '../spec/schema.ts';
 import type { ImageRecord } from '../store/image-table.ts';
+import { BlobCache } from './blob-cache.ts';
 import type { Engine } from './engine.ts';
 import { nowNanoseconds } from './image-times.ts';
 import { localTarget } from './local-target.ts';
@@ -177,7 +178,7 @@ function pullReference(
     }
     let got: Descriptor | undefined;
     await copyImage(
-      repository,
+      BlobCache.of(engine, o)?.reading(repository) ?? repository,
       wanted,
       localTarget(engine, (d) => (got = d)),
       full,
@@ -237,7 +238,7 @@ async function pullFromPlace(
   let got: Descriptor | undefined;
   const target = localTarget(engine, (d) => (got = d));
   const { transport, location } = parseImageName(image);
-  await copyImage(place, wanted, target, names[0] ?? '', {
+  await copyImage(BlobCache.of(engine, o)?.reading(place) ?? place, wanted, target, names[0] ?? '', {
     platforms: [o.platform ?? hostPlatform()],
     concurrency: containersConf(engine).parallelCopies,
     admit: admitFromPlace(engine, transport!, location, place),

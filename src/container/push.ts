@@ -12,6 +12,7 @@ import type { ContainersConf } from '../run/containers-conf.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { parseImageName, type TransportName } from '../spec/image-name.ts';
 import { type Compression, type ImageFormat, isIndex, MEDIA, plainCompression } from '../spec/media-type.ts';
+import { BlobCache } from './blob-cache.ts';
 import type { Engine } from './engine.ts';
 import { requireImage, spokenName } from './local-image.ts';
 import { localTarget } from './local-target.ts';
@@ -121,7 +122,7 @@ async function sendTo(
   said: StoredPredicates,
 ): Promise<Descriptor> {
   const { place, transport, location } = destination;
-  const outgoing = new OutgoingLayers(engine);
+  const outgoing = new OutgoingLayers(engine, BlobCache.of(engine, o));
   const options = (compression?: Compression) => copyOptions(engine, destination, outgoing, manifest, o, compression);
   const { addCompression = [] } = o;
   if (addCompression.length > 0 && isIndex(manifest.mediaType)) {

@@ -47,9 +47,14 @@ export interface RegistryOptions {
   readonly retryDelayMs?: number;
 }
 
+export interface BlobCacheOptions {
+  /** Directory of blobs that outlives the store; made if it is missing. */
+  readonly blobCache?: string;
+}
+
 export type PullPolicy = 'always' | 'missing' | 'never' | 'newer';
 
-export interface PullOptions extends RegistryOptions, Cancellable {
+export interface PullOptions extends RegistryOptions, BlobCacheOptions, Cancellable {
   /** `FILE[:PASSPHRASE]`, private keys that open encrypted layers; the passphrase may be `file=FILE` or `fd=N`. */
   readonly decryptionKeys?: readonly string[];
   readonly policy?: PullPolicy;
@@ -83,7 +88,7 @@ export interface RunOptions extends RunDefaults, Cancellable {
   readonly stderr?: (chunk: Uint8Array) => void;
 }
 
-export interface CopyOptions extends RegistryOptions, Cancellable {
+export interface CopyOptions extends RegistryOptions, BlobCacheOptions, Cancellable {
   /** As of `PullOptions`, for `from`. */
   readonly decryptionKeys?: readonly string[];
   readonly chown?: string;
@@ -145,7 +150,12 @@ export interface ConfigChanges {
   readonly addHistory?: boolean;
 }
 
-export interface CommitOptions extends RegistryOptions, SigningOptions, EncryptionOptions, Cancellable {
+export interface CommitOptions
+  extends RegistryOptions,
+    BlobCacheOptions,
+    SigningOptions,
+    EncryptionOptions,
+    Cancellable {
   readonly format?: ImageFormat;
   readonly squash?: boolean;
   /** Seconds since the epoch for `created`, history and all new layer mtimes. */
@@ -198,7 +208,7 @@ export interface CommitResult {
   readonly stored: boolean;
 }
 
-export interface PushOptions extends RegistryOptions, SigningOptions, EncryptionOptions, Cancellable {
+export interface PushOptions extends RegistryOptions, BlobCacheOptions, SigningOptions, EncryptionOptions, Cancellable {
   readonly format?: ImageFormat;
   readonly compression?: LayerCompression;
   readonly compressionLevel?: number;
@@ -273,7 +283,7 @@ export interface ListEntryOptions extends RegistryOptions {
   readonly annotations?: readonly string[];
 }
 
-export interface BuildOptions extends RegistryOptions, SigningOptions, Cancellable {
+export interface BuildOptions extends RegistryOptions, BlobCacheOptions, SigningOptions, Cancellable {
   /** As of `PullOptions`, for the images the build reads. */
   readonly decryptionKeys?: readonly string[];
   /** Directory, Containerfile path, URL, git URL or `-`; default the current directory. */

@@ -4,7 +4,7 @@ import type { CommitOptions } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
 import { underReporter } from '../command-reporter.ts';
 import { compressionOptions, formatOption, imageOptions, writeResultFiles, writesIdFile } from '../image-options.ts';
-import { encryptionOptions, registryOptions } from '../registry-options.ts';
+import { blobCacheOption, encryptionOptions, registryOptions } from '../registry-options.ts';
 import { signingOptions } from '../signing-options.ts';
 
 export async function commit(c: CommandContext): Promise<number> {
@@ -36,6 +36,7 @@ async function commitOptions(c: CommandContext): Promise<CommitOptions> {
   const manifest = flags.string('manifest');
   return {
     ...(await registryOptions(c, false)),
+    ...blobCacheOption(c),
     ...(await signingOptions(c)),
     ...formatOption(c),
     ...imageOptions(c),

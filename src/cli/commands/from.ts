@@ -3,7 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import type { CommandContext } from '../command.ts';
 import { underReporter } from '../command-reporter.ts';
 import { formatOption } from '../image-options.ts';
-import { decryptionOptions, platformOption, pullPolicy, registryOptions } from '../registry-options.ts';
+import {
+  blobCacheOption,
+  decryptionOptions,
+  platformOption,
+  pullPolicy,
+  registryOptions,
+} from '../registry-options.ts';
 import { runDefaults } from '../run-defaults.ts';
 
 export async function from(c: CommandContext): Promise<number> {
@@ -13,6 +19,7 @@ export async function from(c: CommandContext): Promise<number> {
   const suffix = flags.string('suffix');
   const options = {
     ...(await registryOptions(c)),
+    ...blobCacheOption(c),
     ...decryptionOptions(c),
     ...(await platformOption(c)),
     ...formatOption(c),

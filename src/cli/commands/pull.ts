@@ -1,7 +1,13 @@
 /** `pull`: copies an image into the store and prints its id; of all tags, that of the first. */
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
-import { decryptionOptions, platformOption, pullPolicy, registryOptions } from '../registry-options.ts';
+import {
+  blobCacheOption,
+  decryptionOptions,
+  platformOption,
+  pullPolicy,
+  registryOptions,
+} from '../registry-options.ts';
 
 export async function pull(c: CommandContext): Promise<number> {
   const { flags } = c;
@@ -9,6 +15,7 @@ export async function pull(c: CommandContext): Promise<number> {
   const quiet = flags.on('quiet');
   const options = {
     ...(await registryOptions(c)),
+    ...blobCacheOption(c),
     ...decryptionOptions(c),
     ...(await platformOption(c)),
     policy,

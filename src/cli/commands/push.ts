@@ -4,7 +4,7 @@ import type { Builder, Emit, ImageFormat, PushOptions } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
 import { compressionOptions } from '../image-options.ts';
-import { encryptionOptions, registryOptions } from '../registry-options.ts';
+import { blobCacheOption, encryptionOptions, registryOptions } from '../registry-options.ts';
 import { signingOptions } from '../signing-options.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -51,7 +51,7 @@ export async function pushOptions(c: CommandContext): Promise<PushOptions> {
     ...(await signingOptions(c)),
     ...pushFormat(flags.string('format')),
     ...compressionOptions(c),
-    ...(c.command.name === 'push' ? encryptionOptions(c) : {}),
+    ...(c.command.name === 'push' ? { ...encryptionOptions(c), ...blobCacheOption(c) } : {}),
     ...(flags.on('all') ? { all: true } : {}),
     ...(flags.on('quiet') ? { quiet: true } : {}),
     signal: c.signal,

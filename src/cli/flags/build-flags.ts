@@ -2,8 +2,8 @@
 import { ignored, type Option, option } from '../option.ts';
 import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS, SBOM_FILE_FLAGS } from './image-flags.ts';
 import {
+  BLOB_CACHE_FLAGS,
   DECRYPTION_FLAGS,
-  NO_BLOB_CACHE,
   PLATFORM_FLAGS,
   PULL_FLAGS,
   REGISTRY_FLAGS,
@@ -121,7 +121,7 @@ export const BUILD_FLAGS: readonly Option[] = [
   ...SBOM_FILE_FLAGS,
   ...SIGNING_FLAGS,
   ...REFUSED_IMAGE_FLAGS,
-  ...NO_BLOB_CACHE,
+  ...BLOB_CACHE_FLAGS,
   ...DECRYPTION_FLAGS,
   option('--cpp-flag strs FLAG', 'a word for cpp, which Containerfiles ending in .in go through', { tier: 'P2' }),
   option('--hooks-dir strs DIR', 'hooks for OCI runtimes', { tier: 'P2', complete: 'directory' }),

@@ -2,9 +2,9 @@
 import { ignored, type Option, option } from '../option.ts';
 import { COMPRESSION_FLAGS, FORMAT_FLAG, IMAGE_FLAGS, REFUSED_IMAGE_FLAGS, SBOM_FILE_FLAGS } from './image-flags.ts';
 import {
+  BLOB_CACHE_FLAGS,
   DECRYPTION_FLAGS,
   ENCRYPTION_FLAGS,
-  NO_BLOB_CACHE,
   NO_SIGNATURES,
   PLATFORM_FLAGS,
   PULL_FLAGS,
@@ -30,7 +30,7 @@ export const FROM_FLAGS: readonly Option[] = [
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
   ...FROM_RUN_FLAGS,
-  ...NO_BLOB_CACHE,
+  ...BLOB_CACHE_FLAGS,
   ...DECRYPTION_FLAGS,
 ];
 
@@ -67,7 +67,7 @@ const COPY_ADD: readonly Option[] = [
   ADD_HISTORY,
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
-  ...NO_BLOB_CACHE,
+  ...BLOB_CACHE_FLAGS,
   ...DECRYPTION_FLAGS,
   ...NO_SIGNATURES,
 ];
@@ -130,7 +130,7 @@ export const COMMIT_FLAGS: readonly Option[] = [
   ...SBOM_FILE_FLAGS,
   ...SIGNING_FLAGS,
   ...REFUSED_IMAGE_FLAGS,
-  ...NO_BLOB_CACHE,
+  ...BLOB_CACHE_FLAGS,
   ...ENCRYPTION_FLAGS,
   // Policies for images of SBOM scanners: none is ever needed.
   option('--pull str POLICY', 'no image is needed', { bare: 'always', tier: 'P2', hidden: true }),

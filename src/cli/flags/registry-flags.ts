@@ -1,5 +1,5 @@
 /** Flags about registries and platforms that several commands share. */
-import { type Option, option, refused } from '../option.ts';
+import { type Option, option } from '../option.ts';
 
 /** How to reach and trust a registry. */
 export const REGISTRY_FLAGS: readonly Option[] = [
@@ -36,10 +36,14 @@ export const PULL_FLAGS: readonly Option[] = [
   option('--pull-never bool', 'same as --pull=never', { tier: 'P2', hidden: true }),
 ];
 
-export const NO_BLOB_CACHE: readonly Option[] = refused(
-  'the store keeps the blobs it has sent and received',
-  '--blob-cache str',
-);
+/** For stores that do not last. */
+export const BLOB_CACHE_FLAGS: readonly Option[] = [
+  option('--blob-cache str DIR', 'take blobs from a directory, and keep them there', {
+    tier: 'P2',
+    hidden: true,
+    complete: 'directory',
+  }),
+];
 
 /** Of whatever sends images. */
 export const ENCRYPTION_FLAGS: readonly Option[] = [

@@ -3,9 +3,9 @@ import { type Option, option } from '../option.ts';
 import { PROGRESS_FLAG } from './build-flags.ts';
 import { COMPRESSION_FLAGS, FORMAT_FLAG } from './image-flags.ts';
 import {
+  BLOB_CACHE_FLAGS,
   DECRYPTION_FLAGS,
   ENCRYPTION_FLAGS,
-  NO_BLOB_CACHE,
   NO_SIGNATURES,
   PLATFORM_FLAGS,
   REGISTRY_FLAGS,
@@ -58,7 +58,7 @@ export const PULL_COMMAND_FLAGS: readonly Option[] = [
   ...PLATFORM_FLAGS,
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
-  ...NO_BLOB_CACHE,
+  ...BLOB_CACHE_FLAGS,
   ...DECRYPTION_FLAGS,
   ...NO_SIGNATURES,
 ];
@@ -73,7 +73,7 @@ export const PUSH_FLAGS: readonly Option[] = [
   ...COMPRESSION_FLAGS,
   ...REGISTRY_FLAGS,
   ...RETRY_FLAGS,
-  ...NO_BLOB_CACHE,
+  ...BLOB_CACHE_FLAGS,
   ...ENCRYPTION_FLAGS,
   ...NO_SIGNATURES,
   ...SIGNING_FLAGS,

@@ -123,8 +123,8 @@ const REFUSED: readonly [readonly string[], string | RegExp][] = [
   [['tag', 'a'], 'requires at least 2 arg(s), only received 1'],
   [['containers', 'x'], "'slipway containers' does not accept arguments"],
   [
-    ['build', '--blob-cache', 'x'],
-    '--blob-cache of build is not supported: the store keeps the blobs it has sent and received',
+    ['build', '--cw', 'type=sev'],
+    '--cw of build is not supported: images for confidential virtual machines are not made',
   ],
   [['images', '--userns-uid-map', '0:1:2'], /^--userns-uid-map of images is not supported: /],
   [['build', '-f', '"a'], /a quote is not closed/],
