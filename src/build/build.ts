@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { FetchedInput } from '../attest/build-facts.ts';
+import { BlobCache } from '../container/blob-cache.ts';
 import { emitCopies, emitTransfer } from '../container/commit.ts';
 import type { Engine } from '../container/engine.ts';
 import { imageTimes, nowNanoseconds } from '../container/image-times.ts';
@@ -68,6 +69,7 @@ export async function build(engine: Engine, asked: BuildOptions): Promise<BuildR
     );
   }
   checkRunDefaults(given.run);
+  BlobCache.of(engine, given);
   const isKept = given.debugShell === true || given.keepFailed === true;
   const postMortem = isKept ? new PostMortem(engine, given) : undefined;
   const input = await readInput(engine, given);

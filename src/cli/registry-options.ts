@@ -56,6 +56,13 @@ export function blobCacheOption({ flags }: CommandContext): { readonly blobCache
   return blobCache === undefined ? {} : { blobCache };
 }
 
+/** What every command has that reads images: REGISTRY_FLAGS, RETRY_FLAGS, BLOB_CACHE_FLAGS, DECRYPTION_FLAGS. */
+export async function sourceOptions(
+  c: CommandContext,
+): Promise<RegistryOptions & { readonly blobCache?: string; readonly decryptionKeys?: readonly string[] }> {
+  return { ...(await registryOptions(c)), ...blobCacheOption(c), ...decryptionOptions(c) };
+}
+
 /** The flags of ENCRYPTION_FLAGS. */
 export function encryptionOptions({ flags }: CommandContext): EncryptionOptions {
   const encryptionKeys = flags.strings('encryption-key');

@@ -4,9 +4,9 @@
  * beside an uncompressed one `DIGEST.compressed` with the digest of a compressed one.
  */
 import { createHash, type Hash, randomBytes } from 'node:crypto';
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { decompress, detectCompression } from '../archive/compression.ts';
+import { type DetectedCompression, decompress, detectCompression } from '../archive/compression.ts';
 import { verified } from '../archive/verify.ts';
 import { BlobDirectory, writeWhole } from '../image/transport/blob-directory.ts';
 import { BuilderError } from '../report/builder-error.ts';
@@ -59,14 +59,11 @@ export class BlobCache {
   /** A compressed form of the layer, checked to come to it. */
   async formOf(diffId: DiffId, wanted: LayerCompression): Promise<CachedForm | undefined> {
     const digest = parseDigest(await this.#note(diffId));
-    const path = digest === undefined ? undefined : this.#blobs.pathOf(digest);
-    const file = path === undefined ? undefined : await open(path).catch(() => undefined);
-    if (digest === undefined || file === undefined) return undefined;
-    const head = Buffer.alloc(4);
-    const { size } = await file.stat();
-    await file.read(head, 0, head.length, 0);
-    await file.close();
-    if (detectCompression(head) !== wanted) return undefined;
+    if (digest === undefined) return undefined;
+    const path = this.#blobs.pathOf(digest);
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile() !== true || (await compressionIn(path)) !== wanted) return undefined;
+    const { size } = found;
     const read = async (): Promise<Bytes> => this.#blobs.open({ mediaType: '', digest, size });
     const compressed = verified(await read(), { digest, size }, `blob ${digest}`);
     const isWhole = await passes(verified(decompress(compressed), { digest: diffId }, `layer ${diffId}`), this.#signal);
@@ -133,6 +130,13 @@ export interface CachedForm {
   readonly digest: Digest;
   readonly size: number;
   open(): Promise<Bytes>;
+}
+
+/** By its first bytes. */
+async function compressionIn(path: string): Promise<DetectedCompression> {
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0);
+  return detectCompression(buffer.subarray(0, bytesRead));
 }
 
 /** Reads to the end; false where that throws. */

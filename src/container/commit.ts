@@ -9,6 +9,7 @@ import { without } from '../spec/edit-config.ts';
 import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import { MEDIA } from '../spec/media-type.ts';
 import { type AddedFile, addedFilesEntry, parseAddedFile, sealAddedFiles } from './added-files.ts';
+import { BlobCache } from './blob-cache.ts';
 import { committedConfig } from './committed-config.ts';
 import { requireContainer } from './container-store.ts';
 import type { Engine } from './engine.ts';
@@ -55,7 +56,8 @@ export async function commit(
   const { id } = requireContainer(engine, nameOrId);
   using _ = await engine.store.containers.lock(id, { signal: engine.signal });
   const container = requireContainer(engine, id);
-  // First, because it may be refused.
+  // First, because they may be refused.
+  BlobCache.of(engine, o);
   const config = committedConfig(engine, container.config, o, times.fixed);
   if (!remote) emitTransfer(engine, 'Getting image source signatures');
   const subject = { name: name ?? image ?? container.name, created: times.now() };

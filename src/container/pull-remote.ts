@@ -52,13 +52,17 @@ export async function listTags(engine: Engine, image: string, o: PullOptions): P
 }
 
 /** @throws the errors of the registry; of several places tried, all are named */
-export function pullFromRegistry(
+export async function pullFromRegistry(
   engine: Engine,
   location: string,
   local: PulledImage | undefined,
   o: PullOptions,
 ): Promise<PulledImage> {
-  return fromFirstPlace(engine, location, o, (name, source) => pullReference(engine, name, source, local, o));
+  // Before any place is tried: what is wrong with it is wrong everywhere.
+  const cache = BlobCache.of(engine, o);
+  return await fromFirstPlace(engine, location, o, (name, source) =>
+    pullReference(engine, name, source, local, { ...o, cache }),
+  );
 }
 
 /** Manifest and config of an image of a registry; nothing is stored. */
@@ -166,7 +170,7 @@ function pullReference(
   name: QualifiedReference,
   source: ImageSource,
   local: PulledImage | undefined,
-  o: PullOptions,
+  o: PullOptions & { readonly cache: BlobCache | undefined },
 ): Promise<PulledImage> {
   return withRepository(engine, source, o, async (repository) => {
     const wanted = wantedOf(source.reference);
@@ -178,7 +182,7 @@ function pullReference(
     }
     let got: Descriptor | undefined;
     await copyImage(
-      BlobCache.of(engine, o)?.reading(repository) ?? repository,
+      o.cache?.reading(repository) ?? repository,
       wanted,
       localTarget(engine, (d) => (got = d)),
       full,

@@ -65,6 +65,10 @@ describe('a cache of blobs', { skip }, () => {
       rig.run('rmi', '--all', '--force');
       rig.run('from', '--blob-cache', cache, '--name', 'work', from);
       rig.run('run', 'work', 'true');
+      rig.run('from', '--name', 'other', 'scratch');
+      rig.run('rm', 'work');
+      rig.run('rmi', '--all', '--force');
+      rig.run('copy', '--blob-cache', cache, '--from', from, 'other', '/bin', '/bin');
       rig.run('rmi', '--all', '--force');
 
       // Not what it says it is: fetched again, or refused.
@@ -120,6 +124,11 @@ describe('a cache of blobs', { skip }, () => {
       const refused = rig.try(['pull', '-q', '--blob-cache', '/proc/version', layout]);
       assert.equal(refused.status, 125);
       assert.match(refused.stderr, /cannot use the blob cache \/proc\/version/);
+      const context = rig.makeFolder('context');
+      writeFileSync(join(context, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
+      const words = ['--layers', '--blob-cache', '/proc/version', '-t', 'app', context];
+      assert.match(rig.try(['build', ...words]).stderr, /^Error: cannot use the blob cache/m);
+      assert.equal(rig.run('images', '-q'), '');
       const told = rig.try(['pull', '-q', '--blob-cache', '/proc/self/task', layout]);
       assert.equal(told.status, 0, told.stderr);
       assert.match(told.stderr, /cannot keep blobs in \/proc\/self\/task/);

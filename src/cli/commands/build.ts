@@ -13,7 +13,7 @@ import type { Output } from '../output/output.ts';
 import { redactAll } from '../output/redact.ts';
 import { styleFor } from '../output/style.ts';
 import { timingsText } from '../output/timings-text.ts';
-import { blobCacheOption, decryptionOptions, platformList, pullPolicy, registryOptions } from '../registry-options.ts';
+import { platformList, pullPolicy, sourceOptions } from '../registry-options.ts';
 import { runDefaults } from '../run-defaults.ts';
 import { signingOptions } from '../signing-options.ts';
 import { UsageError } from '../usage-error.ts';
@@ -182,9 +182,7 @@ async function buildOptions(c: CommandContext, isQuietMode: boolean): Promise<Bu
     ...imageOptions(c),
     ...(await platforms(c)),
     ...compressionOptions(c),
-    ...(await registryOptions(c)),
-    ...blobCacheOption(c),
-    ...decryptionOptions(c),
+    ...(await sourceOptions(c)),
     ...(await signingOptions(c)),
     ...(flags.on('quiet') || isQuietMode ? { quiet: true } : {}),
     run: runDefaults(c, 'build'),

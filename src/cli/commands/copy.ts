@@ -1,7 +1,7 @@
 /** `copy` and `add`: put files into a working container and print the digest of what was added. */
 import type { CopyOptions } from '../../index.ts';
 import type { CommandContext } from '../command.ts';
-import { blobCacheOption, decryptionOptions, registryOptions } from '../registry-options.ts';
+import { sourceOptions } from '../registry-options.ts';
 import { UsageError } from '../usage-error.ts';
 
 export function copy(c: CommandContext): Promise<number> {
@@ -38,9 +38,7 @@ async function copyOptions(c: CommandContext): Promise<CopyOptions> {
     throw new UsageError('--ignorefile option requires that you specify a context dir using --contextdir');
   }
   return {
-    ...(await registryOptions(c)),
-    ...blobCacheOption(c),
-    ...decryptionOptions(c),
+    ...(await sourceOptions(c)),
     ...text('chown', 'chown'),
     ...text('chmod', 'chmod'),
     ...text('from', 'from'),

@@ -3,13 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import type { CommandContext } from '../command.ts';
 import { underReporter } from '../command-reporter.ts';
 import { formatOption } from '../image-options.ts';
-import {
-  blobCacheOption,
-  decryptionOptions,
-  platformOption,
-  pullPolicy,
-  registryOptions,
-} from '../registry-options.ts';
+import { platformOption, pullPolicy, sourceOptions } from '../registry-options.ts';
 import { runDefaults } from '../run-defaults.ts';
 
 export async function from(c: CommandContext): Promise<number> {
@@ -18,9 +12,7 @@ export async function from(c: CommandContext): Promise<number> {
   const name = flags.string('name');
   const suffix = flags.string('suffix');
   const options = {
-    ...(await registryOptions(c)),
-    ...blobCacheOption(c),
-    ...decryptionOptions(c),
+    ...(await sourceOptions(c)),
     ...(await platformOption(c)),
     ...formatOption(c),
     ...(policy === undefined ? {} : { policy }),

@@ -1,22 +1,14 @@
 /** `pull`: copies an image into the store and prints its id; of all tags, that of the first. */
 import type { CommandContext } from '../command.ts';
 import { progressMode, underReporter } from '../command-reporter.ts';
-import {
-  blobCacheOption,
-  decryptionOptions,
-  platformOption,
-  pullPolicy,
-  registryOptions,
-} from '../registry-options.ts';
+import { platformOption, pullPolicy, sourceOptions } from '../registry-options.ts';
 
 export async function pull(c: CommandContext): Promise<number> {
   const { flags } = c;
   const policy = pullPolicy(c, 'policy') ?? 'missing';
   const quiet = flags.on('quiet');
   const options = {
-    ...(await registryOptions(c)),
-    ...blobCacheOption(c),
-    ...decryptionOptions(c),
+    ...(await sourceOptions(c)),
     ...(await platformOption(c)),
     policy,
     ...(flags.on('all-tags') ? { allTags: true } : {}),
